@@ -1,0 +1,80 @@
+# One word for each thing a person does here. `make demo` and `make test` need nothing beforehand
+# but python3 (3.10 to 3.12, with venv and headers), a C++ compiler and a package registry.
+
+PYTHON ?= python3
+VENV ?= .venv
+# Where torch comes from. PyPI's Linux wheel brings CUDA along (gigabytes); on a machine without
+# an NVIDIA GPU:  make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+TORCH := torch==2.13.0
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+DEMO_OUTPUT := build/demo
+DEMO_BUNDLES := $(wildcard models/pretrained/*/manifest.json)
+# Golden crops are cut already, so nothing is cut off them again.
+DEMO_PHOTOS := $(or $(wildcard deploy/demo/photos),\
+  --whole-picture $(wildcard models/pretrained/*/golden/*.png))
+
+.PHONY: help install demo test check lint bench system-packages
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # two pips in one environment would trip over each other
+
+help:
+	@echo "make demo     recognise sample pictures with the default bundles (small install, no torch)"
+	@echo "make test     run all tests               make check    style, types, import contracts"
+	@echo "make lint     rewrite what can be fixed   make bench    speed ratios"
+	@echo "make install  everything a developer needs, in $(VENV)"
+
+# Two stages in one environment: the demo waits only for what a device needs.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-edge: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[edge]'
+	@touch $@
+
+$(VENV)/.installed-all: pyproject.toml | $(VENV)/bin/python
+	$(PIP) '$(TORCH)' $(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)')
+	$(PIP) --editable '.[edge,trainer,dev]'
+	@touch $(VENV)/.installed-edge $@
+
+install: $(VENV)/.installed-all
+
+demo: $(VENV)/.installed-edge
+	@test -n "$(strip $(DEMO_BUNDLES))" || \
+	  { echo "make demo: no bundle under models/pretrained/; is the checkout complete?" >&2; exit 1; }
+	@$(BIN)/walkout-edge recognise $(foreach manifest,$(DEMO_BUNDLES),--bundle $(dir $(manifest))) \
+	  --annotate $(DEMO_OUTPUT) $(DEMO_PHOTOS)
+	@echo "Annotated pictures: $(abspath $(DEMO_OUTPUT))"
+
+test: $(VENV)/.installed-all system-packages
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-all
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lint: $(VENV)/.installed-all
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-all
+	$(BIN)/python -m tests.benchmarks
+
+system-packages:
+	@missing=; \
+	for package in $$(sed 's/#.*//' debian-packages.txt); do \
+	  dpkg --status $$package >/dev/null 2>&1 || missing="$$missing $$package"; \
+	done; \
+	test -n "$$missing" || exit 0; \
+	if ! command -v apt-get >/dev/null; then as=none; \
+	elif [ "$$(id -u)" = 0 ]; then as=; \
+	elif sudo -n true 2>/dev/null; then as='sudo -n'; \
+	else as=none; fi; \
+	if [ "$$as" != none ] && $$as apt-get update --quiet=2 && \
+	   DEBIAN_FRONTEND=noninteractive $$as apt-get install --quiet=2 --yes --no-install-recommends $$missing; \
+	then exit 0; fi; \
+	echo "make test: not installed:$$missing (apt-get install$$missing); tests that need them will skip"

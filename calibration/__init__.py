@@ -1,0 +1,1 @@
+"""Calibration: pure geometry, and the technician's command line over it."""

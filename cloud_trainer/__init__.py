@@ -1,0 +1,1 @@
+"""The trainer: product photos in, trained, measured and thresholded bundles out."""

@@ -1,0 +1,1 @@
+"""The commands of ``walkout-edge``, one file a command."""

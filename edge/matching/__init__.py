@@ -1,0 +1,1 @@
+"""From embeddings to decisions: indices over centroids, consensus, the full check, routing."""

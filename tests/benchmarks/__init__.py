@@ -1,0 +1,1 @@
+"""Speed and recall, as ratios measured in one run; ``python -m tests.benchmarks``."""
