@@ -65,7 +65,7 @@ def random_view(
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    view = _recolour(view, rng, how.colour)
+    view = _recolour(np.asarray(view, dtype=np.uint8), rng, how.colour)
     if rng.random() < how.erased_probability:
         patch = (size_px * rng.uniform(0.1, 0.4, 2)).astype(int)
         top, left = (rng.integers(0, size_px - extent) for extent in patch)
@@ -79,8 +79,8 @@ def _recolour(
     """Change brightness, contrast and saturation by one colour matrix."""
     brightness, contrast, saturation = rng.uniform(1 - colour, 1 + colour, 3)
     mean = float(np.mean(cv2.mean(view)[:3])) * brightness
-    mix = brightness * contrast * (
-        saturation * np.eye(3) + (1 - saturation) * np.full((3, 3), 1 / 3)
+    mix = (
+        brightness * contrast * (saturation * np.eye(3) + (1 - saturation) * np.full((3, 3), 1 / 3))
     )
     shift = np.full(3, mean * (1 - contrast))
     return np.asarray(cv2.transform(view, np.column_stack([mix, shift])), dtype=np.uint8)

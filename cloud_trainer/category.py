@@ -170,7 +170,9 @@ class _Exporter:
         regions = [
             photo_region(self._store.pixels(photo.path), self._preprocessing) for photo in photos
         ]
-        return prepare_batch(regions, self._preprocessing.input_size_px)
+        return prepare_batch(
+            regions, self._preprocessing.input_size_px, self._preprocessing.pad_value
+        )
 
     def _embed(self, session: NetworkSession, photos: Sequence[Photo]) -> NDArray[np.float32]:
         parts = [
@@ -190,7 +192,7 @@ class _Exporter:
         session = NetworkSession(files.fp32)
         golden = self._golden(session)
         reference = torch_embeddings(network, golden.crops)
-        parity = assert_parity(reference, golden.embeddings, "ONNX fp32", PARITY_TOLERANCE)
+        assert_parity(reference, golden.embeddings, "ONNX fp32", PARITY_TOLERANCE)
         half = NetworkSession(files.tensorrt).embed(golden.crops)
         assert_parity(reference, half, "ONNX fp16", 10 * PARITY_TOLERANCE)
 
@@ -228,9 +230,7 @@ class _Exporter:
             preprocessing=self._preprocessing,
             thresholds=thresholds,
             products=[
-                BundleProduct(
-                    **product.model_dump(), photos=int((anchor_products == row).sum())
-                )
+                BundleProduct(**product.model_dump(), photos=int((anchor_products == row).sum()))
                 for row, product in enumerate(job.products)
             ],
             provenance=self._provenance(),
@@ -256,7 +256,7 @@ class _Exporter:
         )
 
     def _golden(self, session: NetworkSession) -> Golden:
-        """Crops of products spread over the category, with what the exported network makes of them."""
+        """Crops from all over the category, with what the exported network makes of them."""
         picks = np.linspace(0, len(self._split.train) - 1, _GOLDEN_CROPS).astype(int)
         photos = [self._split.train[pick] for pick in sorted(set(picks.tolist()))]
         crops = self._crops(photos)

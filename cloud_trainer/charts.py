@@ -154,14 +154,15 @@ def curve(
         )
     if level is not None:
         guide = Markup('<polyline class="guide" points="{}"/>')
-        name = Markup('<text class="note" x="{}" y="{}" text-anchor="end">{}</text>')
         parts.append(guide.format(frame.points([0, 1], [level.at] * 2)))
-        parts.append(name.format(WIDTH - _RIGHT - 4, f"{frame.y(level.at) - 6:.1f}", level.label))
     parts.append(
         Markup('<polyline class="line" points="{}"/>').format(
             frame.points(xs.tolist(), ys.tolist())
         )
     )
+    if level is not None:  # over the curve, which it may meet
+        name = Markup('<text class="note" x="{}" y="{}" text-anchor="end">{}</text>')
+        parts.append(name.format(WIDTH - _RIGHT - 4, f"{frame.y(level.at) - 6:.1f}", level.label))
     if mark is not None:
         x, y, label = frame.x(mark[0]), frame.y(mark[1]), mark[2]
         at_end = mark[0] > 0.75

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -271,6 +272,14 @@ def _read_views(
 
 def _views(photo_bgr: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
     size_px = preprocessing.input_size_px
+    # Photos of many megapixels are shrunk once, not for each view: by a whole number, which keeps
+    # averages what they are, and to no less than twice what the tightest view needs.
+    shrink = int(min(photo_bgr.shape[:2]) * min(VIEW_SHARES) / (2 * size_px))
+    if shrink > 1:
+        height, width = (side // shrink for side in photo_bgr.shape[:2])
+        photo_bgr = np.asarray(
+            cv2.resize(photo_bgr, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+        )
     views = np.empty((len(VIEW_SHARES), size_px, size_px, 3), np.uint8)
     for share, out in zip(VIEW_SHARES, views, strict=True):
         wanted = preprocessing.model_copy(update={"photo_crop_share": share})

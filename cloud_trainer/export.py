@@ -110,11 +110,15 @@ class _Graph:
         floor = self.constant(f"{name}.floor", 1e-12, np.float32)
         return self.add("Div", y, self.add("Max", norm, floor))
 
-    def add(self, op: str, *inputs: str, **attributes: object) -> str:
+    def add(self, op: str, *inputs: str, **attributes: int | Sequence[int]) -> str:
         """Append a node; returns the name of its output."""
         self._count += 1
         output = f"{op.lower()}_{self._count}"
-        self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
+        node = helper.make_node(op, list(inputs), [output], name=output)
+        node.attribute.extend(
+            helper.make_attribute(key, value) for key, value in attributes.items()
+        )
+        self.nodes.append(node)
         return output
 
     def constant(self, name: str, value: float, dtype: type[np.floating] | None = None) -> str:
@@ -177,10 +181,9 @@ class _Graph:
             y = self.relu6(self.pointwise(f"{name}.expand", block.expand, y))
         y = self.relu6(self.spatial(f"{name}.depthwise", block.depthwise, y))
         y = self.pointwise(f"{name}.project", block.project, y)
-        same_shape = (
-            block.depthwise.stride == 1
-            and block.project.weight.shape[0] == _input_channels(block)
-        )
+        same_shape = block.depthwise.stride == 1 and block.project.weight.shape[
+            0
+        ] == _input_channels(block)
         return self.add("Add", x, y) if same_shape else y
 
 

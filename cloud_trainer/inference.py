@@ -171,7 +171,7 @@ def prepare_photo(path: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]
     """
     size_px = preprocessing.input_size_px
     prepared = np.empty((size_px, size_px, 3), np.uint8)
-    prepare(photo_region(read_photo(path), preprocessing), prepared)
+    prepare(photo_region(read_photo(path), preprocessing), prepared, preprocessing.pad_value)
     return prepared
 
 

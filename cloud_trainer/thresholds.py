@@ -20,8 +20,11 @@ loose: fixed-sequence testing as in "Learn then Test" (Angelopoulos et al., 2021
 candidate is the smallest number of queries that could be certified at all. Where queries are plenty
 there are two starting points (Wiens's fallback procedure), so that one unlucky early error does not
 end the search: they share the admissible error probability; a candidate that passes hands its share
-on to the next, one that fails forfeits it. The loosest candidate that passes is taken. TL and the
-looser TL of the full check each hold with the stated confidence by themselves.
+on to the next, one that fails forfeits it. The loosest candidate that passes is taken.
+
+*The looser TL of the full check* must keep the budget for everything accepted so far. Its search
+starts from what TL accepted, which was already chosen as lucky, and therefore runs with half the
+admissible error probability.
 
 *TH* with queries of unknown products bounds the share of known ones among the rejected; that share
 holds where known and unknown products come as often as in these queries. Without unknown queries no
@@ -46,14 +49,18 @@ NEVER_ACCEPT = -10.0  # below every gated distance
 NEVER_REJECT = 2.5  # above every cosine distance
 
 RejectedBasis = Literal["share of rejected", "share of known"]
+_Starts = tuple[tuple[float, float], ...]
 
 _PRIOR_CORRELATION = 0.3
 _PRIOR_WRONG = 5.0
 _CANDIDATES = 80
 # Starting points: place in the sequence from strict (0) to loose (1), share of error probability.
 # Splitting costs power, which small samples cannot spare.
-_ONE_START = ((0.0, 1.0),)
-_TWO_STARTS = ((0.1, 0.7), (0.4, 0.3))
+_ONE_START: _Starts = ((0.0, 1.0),)
+_TWO_STARTS: _Starts = ((0.1, 0.7), (0.4, 0.3))
+# Just beyond TL little has changed and the bound is still at its limit: it takes some more right
+# answers of the full check to make room for any.
+_STARTS_BEYOND: _Starts = ((0.4, 1.0),)
 _PLENTY = 4  # so many times the smallest sample that could certify anything
 
 logger = logging.getLogger(__name__)
@@ -236,7 +243,7 @@ def _fit_pair(
     accepted = near & (gated <= tl)
     in_full = _scan(
         np.where(accepted, -np.inf, np.where(near & queries.anchors_agree, gated, np.inf)),
-        wrong, groups, correlation, budget.accepted_error, budget.confidence,
+        wrong, groups, correlation, budget.accepted_error, (1 + budget.confidence) / 2,
     )  # fmt: skip
     # A gated distance never exceeds the distance, which is under TH for everything accepted.
     tl_full = max(tl, in_full.cut) if in_full.cut is not None else tl
@@ -306,6 +313,7 @@ def _scan(
 
     Args:
         score: Decided when at or below the cut; ``inf`` never, ``-inf`` always; shape ``(Q,)``.
+            Where some always are, the search goes on from an earlier one and begins further on.
         wrong: Whether deciding is an error, shape ``(Q,)``.
         groups: Scene of each query, shape ``(Q,)``.
         correlation: Correlation of errors within a scene.
@@ -317,11 +325,14 @@ def _scan(
     usable = int(np.isfinite(ranked).sum() + np.isneginf(ranked).sum())
     smallest = math.ceil(math.log(1 - confidence) / math.log(1 - tolerated))
     needed = math.ceil(smallest * _design_effect(groups, correlation))
-    first = max(needed, int(np.isneginf(ranked).sum()) + 1)
+    always = int(np.isneginf(ranked).sum())
+    first = max(needed, always + 1)
     if usable < first:
         return _Scan(None, 1.0, needed)
     counts = np.unique(np.linspace(first, usable, _CANDIDATES).astype(int))
     starts = _TWO_STARTS if usable >= _PLENTY * first else _ONE_START
+    if always:
+        starts = _STARTS_BEYOND
     allowances = {
         round(place * (len(counts) - 1)): share * (1 - confidence) for place, share in starts
     }

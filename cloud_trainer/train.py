@@ -184,12 +184,14 @@ class TrainingRun:
             plan.arcface_margin_rad,
         ).to(self._device)
         self._average = copy.deepcopy(self._network)
+        trunk = [p for p in self._network.trunk.parameters() if p.requires_grad]
+        groups: list[dict[str, object]] = [
+            {"params": trunk},
+            {"params": list(self._network.head.parameters()), "speed": 4.0},
+            {"params": list(self._arcface.parameters()), "speed": 40.0},
+        ]
         self._optimiser = torch.optim.AdamW(
-            [
-                {"params": [p for p in self._network.trunk.parameters() if p.requires_grad]},
-                {"params": list(self._network.head.parameters()), "speed": 4.0},
-                {"params": list(self._arcface.parameters()), "speed": 40.0},
-            ],
+            groups,
             lr=plan.learning_rate,
             weight_decay=plan.weight_decay,
         )
@@ -321,7 +323,9 @@ class TrainingRun:
                     photo_region(self.store.pixels(photo.path), self.preprocessing)
                     for photo in photos[start : start + 48]
                 ]
-                crops = prepare_batch(regions, self.plan.network.input_size_px)
+                crops = prepare_batch(
+                    regions, self.plan.network.input_size_px, self.preprocessing.pad_value
+                )
                 parts.append(network.features(torch.from_numpy(crops).to(self._device)).cpu())
         return torch.cat(parts)
 

@@ -150,9 +150,7 @@ class Decision:
     reason: str
 
 
-def gated_distance(
-    distances: NDArray[np.float32], margin_weight: float
-) -> NDArray[np.float32]:
+def gated_distance(distances: NDArray[np.float32], margin_weight: float) -> NDArray[np.float32]:
     """Gated distance of ascending candidate distances.
 
     Args:
@@ -192,7 +190,9 @@ def decide_at_once(
     margin = candidates[1].distance - distance if len(candidates) > 1 else 0.0
     gated = distance - thresholds.margin_weight * margin
     outcome: Outcome = "review"
-    reason = f"between TL and TH (gated {gated:.3f} > {pair.tl:.3f}, {distance:.3f} < {pair.th:.3f})"
+    reason = (
+        f"between TL and TH (gated {gated:.3f} > {pair.tl:.3f}, {distance:.3f} < {pair.th:.3f})"
+    )
     if distance >= pair.th:
         outcome, reason = "reject", f"nearest product is {distance:.3f} away, TH is {pair.th:.3f}"
     elif gated <= pair.tl:

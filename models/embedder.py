@@ -26,9 +26,9 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +84,14 @@ def _same_padding(x: Tensor, kernel_px: int, stride: int) -> Tensor:
     return F.pad(x, (0, 0, *pads)) if any(pads) else x
 
 
+class _DepthwiseContext(torch.autograd.function.FunctionCtx):
+    """What the forward pass keeps for the backward pass."""
+
+    saved_tensors: tuple[Tensor, ...]
+    stride: int
+    padding: int
+
+
 class _FrozenDepthwise(torch.autograd.Function):
     """Depthwise convolution whose filter is not trained.
 
@@ -94,16 +102,16 @@ class _FrozenDepthwise(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int
+        ctx: _DepthwiseContext, x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int
     ) -> Tensor:
         ctx.save_for_backward(weight)
         ctx.stride, ctx.padding = stride, padding
         return F.conv2d(x, weight, bias, stride, padding, 1, weight.shape[0])
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: _DepthwiseContext, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
         (weight,) = ctx.saved_tensors
-        grad, stride = grad_outputs[0], ctx.stride
+        stride = ctx.stride
         if stride > 1:
             batch, channels, height, width = grad.shape
             stuffed = grad.new_zeros(
@@ -114,6 +122,9 @@ class _FrozenDepthwise(torch.autograd.Function):
         padding = weight.shape[-1] - 1 - ctx.padding
         grad = F.conv2d(grad, weight.flip(2, 3), None, 1, padding, 1, weight.shape[0])
         return grad, None, None, None, None
+
+
+_frozen_depthwise = cast("Callable[..., Tensor]", _FrozenDepthwise.apply)
 
 
 class SpatialConv(nn.Module):
@@ -135,7 +146,7 @@ class SpatialConv(nn.Module):
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
         nchw = x.permute(0, 3, 1, 2)
         if self.groups > 1 and x.requires_grad and not weight.requires_grad:
-            y = cast(Tensor, _FrozenDepthwise.apply(nchw, weight, bias, self.stride, padding))
+            y = _frozen_depthwise(nchw, weight, bias, self.stride, padding)
         else:
             y = F.conv2d(nchw, weight, bias, self.stride, padding, 1, self.groups)
         return y.permute(0, 2, 3, 1)
@@ -169,6 +180,7 @@ class InvertedResidual(nn.Module):
         """Map ``(B, H, W, C)`` to ``(B, H / stride, W / stride, C')``."""
         y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
         y = self.project(F.relu6(self.depthwise(y), inplace=True))
+        assert isinstance(y, Tensor)
         return x + y if y.shape == x.shape else y
 
 

@@ -33,9 +33,7 @@ class Preprocessing(BaseModel):
     pad_value: int = Field(default=127, ge=0, le=255)
 
 
-def photo_region(
-    photo_bgr: NDArray[np.uint8], preprocessing: Preprocessing
-) -> NDArray[np.uint8]:
+def photo_region(photo_bgr: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """The central part of a photo, as a view.
 
     Args:
@@ -49,9 +47,7 @@ def photo_region(
     return photo_bgr[top : top + kept_height, left : left + kept_width]
 
 
-def prepare(
-    crop_bgr: NDArray[np.uint8], out: NDArray[np.uint8], pad_value: int = 127
-) -> None:
+def prepare(crop_bgr: NDArray[np.uint8], out: NDArray[np.uint8], pad_value: int = 127) -> None:
     """Letterbox a crop into ``out``: aspect kept, centred, padded with grey.
 
     Args:
@@ -87,10 +83,10 @@ def prepare(
 
 
 def prepare_batch(
-    crops_bgr: Sequence[NDArray[np.uint8]], input_size_px: int
+    crops_bgr: Sequence[NDArray[np.uint8]], input_size_px: int, pad_value: int = 127
 ) -> NDArray[np.uint8]:
     """Network input for several crops, shape ``(B, S, S, 3)``, uint8 BGR."""
     batch = np.empty((len(crops_bgr), input_size_px, input_size_px, 3), dtype=np.uint8)
     for crop, out in zip(crops_bgr, batch, strict=True):
-        prepare(crop, out)
+        prepare(crop, out, pad_value)
     return batch

@@ -31,7 +31,7 @@ def enrol_command(
     photos: Annotated[list[Path], typer.Option(help="Photos, or folders of photos, of it.")],
     out: Annotated[Path, typer.Option(help="Folder of the new bundle; must not exist.")],
     more_photos: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PHOTO]...", help="More of them.")
+        list[Path] | None, typer.Argument(metavar="PHOTO", help="More of them.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Its name; the SKU by default.")] = None,
     price: Annotated[str | None, typer.Option(help="Its price, for example 1.99.")] = None,

@@ -8,10 +8,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -73,9 +74,9 @@ def train_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Train a bundle for each category. Run again after an interruption, it goes on."""
-    if backbone not in Backbone.__args__:
+    if backbone not in get_args(Backbone):
         raise WalkoutTrainerError(
-            f"no backbone {backbone!r}: choose one of {', '.join(Backbone.__args__)}"
+            f"no backbone {backbone!r}: choose one of {', '.join(get_args(Backbone))}"
         )
     started = time.monotonic()
     catalogue = load_catalogue(path)
@@ -86,6 +87,7 @@ def train_command(
     with console.status("judging photos"):
         catalogue, set_aside = usable(catalogue)
     _report_set_aside(console, set_aside)
+    catalogue = _with_photos(catalogue, console)
     plan = TrainingPlan()
     network = replace(plan.network, backbone=backbone, input_size_px=input_size_px)  # type: ignore[arg-type]
     plan = replace(plan, network=network, steps=steps, seed=seed)
@@ -200,6 +202,19 @@ def _live(live: Mapping[str, object]) -> str:
         if live.get(key) is not None
     ]
     return "  ".join(words)
+
+
+def _with_photos(catalogue: Catalogue, console: Console) -> Catalogue:
+    """The catalogue without products that have no photo to learn from, which are named."""
+    seen = {photo.sku for photo in catalogue.photos if not photo.negative}
+    empty = [product.sku for product in catalogue.products if product.sku not in seen]
+    if empty:
+        console.print(f"left out for want of a usable photo: {escape(', '.join(empty))}")
+    return replace(
+        catalogue,
+        products=tuple(product for product in catalogue.products if product.sku in seen),
+        photos=tuple(photo for photo in catalogue.photos if photo.sku in seen),
+    )
 
 
 def _report_set_aside(console: Console, set_aside: tuple[SetAside, ...]) -> None:

@@ -42,7 +42,6 @@ from tests.benchmarks.rounds import Figure, measure, ratio_figure
 from tests.simulators.photos import draw_photo, write_photo
 
 BATCH: Final = 8
-_DIM: Final = 256
 _CROP_SHAPES: Final = ((400, 300), (400, 400), (160, 90), (1200, 900))
 
 Image = NDArray[np.uint8]
@@ -164,11 +163,13 @@ def preparing(bench: Bench) -> list[Figure]:
 
 def matching_cost(bench: Bench) -> list[Figure]:
     """One match among very many products against one embedding."""
-    embedder = bench.embedder()
+    embedder, dim = bench.embedder(), bench.bundle.manifest.embedding_dim
     crop = bench.bundle.golden.crops[:1]
     rng = np.random.default_rng(3)
-    served = _served(bench.bundle, _centroids(bench.match_among), _embedding_ms(embedder, crop))
-    query = _unit(served.bundle.vectors.centroids[:1] + _noise(rng, 1, 0.3))
+    served = _served(
+        bench.bundle, _centroids(bench.match_among, dim), _embedding_ms(embedder, crop)
+    )
+    query = _unit(served.bundle.vectors.centroids[:1] + _noise(rng, (1, dim), 0.3))
     timings = measure(
         {
             "match": lambda: judge(query[0], locate(query, (served,))[0], crops=1),
@@ -182,7 +183,7 @@ def matching_cost(bench: Bench) -> list[Figure]:
             timings.ratios("match", "embed"),
             0.1,
             "at most",
-            f"{timings.median_ms('match'):.3f} ms; {served.choice.reason}",
+            f"{timings.median_ms('match'):.3f} ms, {dim}-d; {served.choice.reason}",
         )
     ]
 
@@ -190,9 +191,10 @@ def matching_cost(bench: Bench) -> list[Figure]:
 def recall(bench: Bench) -> list[Figure]:
     """Recall@1 of the chosen index against exact search, in the worst group of fresh queries."""
     embedding_ms = _embedding_ms(bench.embedder(), bench.bundle.golden.crops[:1])
+    dim = bench.bundle.manifest.embedding_dim
     figures = []
     for size in bench.sizes:
-        centroids = _centroids(size)
+        centroids = _centroids(size, dim)
         choice, exact = choose_index(centroids, embedding_ms), ExactIndex(centroids)
         by_group = {
             name: recall_at_1(choice.index.search(queries, 1), exact.search(queries, 1))
@@ -299,13 +301,15 @@ def _served(bundle: Bundle, centroids: NDArray[np.float32], embedding_ms: float)
     """A category of as many made-up products as there are centroids, two anchors each."""
     count = len(centroids)
     rng = np.random.default_rng(4)
-    anchors = _unit(np.repeat(centroids, 2, axis=0) + _noise(rng, 2 * count, 0.3))
+    anchors = _unit(
+        np.repeat(centroids, 2, axis=0) + _noise(rng, (2 * count, centroids.shape[1]), 0.3)
+    )
     owners = np.repeat(np.arange(count, dtype=np.int32), 2)
     products = tuple(
         BundleProduct(sku=f"p{n}", name=f"Product {n}", category="bench", photos=1)
         for n in range(count)
     )
-    none = np.empty((0, _DIM), np.float32)
+    none = np.empty((0, centroids.shape[1]), np.float32)
     return ServingSet(
         bundle=replace(
             bundle,
@@ -319,17 +323,17 @@ def _served(bundle: Bundle, centroids: NDArray[np.float32], embedding_ms: float)
     )
 
 
-def _centroids(count: int) -> NDArray[np.float32]:
+def _centroids(count: int, dim: int) -> NDArray[np.float32]:
     """Unit vectors: half in all directions, half near duplicates of those."""
     rng = np.random.default_rng(count)
-    own = _unit(_noise(rng, count - count // 2, 1.0))
-    twins = _unit(own[: count // 2] + _noise(rng, count // 2, 0.3))
+    own = _unit(_noise(rng, (count - count // 2, dim), 1.0))
+    twins = _unit(own[: count // 2] + _noise(rng, (count // 2, dim), 0.3))
     return np.concatenate([own, twins])
 
 
-def _noise(rng: np.random.Generator, count: int, length: float) -> NDArray[np.float32]:
-    drawn = rng.standard_normal((count, _DIM), dtype=np.float32)
-    return drawn * np.float32(length / np.sqrt(_DIM))
+def _noise(rng: np.random.Generator, shape: tuple[int, int], length: float) -> NDArray[np.float32]:
+    drawn = rng.standard_normal(shape, dtype=np.float32)
+    return drawn * np.float32(length / np.sqrt(shape[1]))
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -148,6 +148,19 @@ def test_broken_and_blurred_photos_are_set_aside_with_their_reasons(
     assert report.product.photos == len(photos)
 
 
+def test_a_photo_of_many_megapixels_gives_the_same_vectors(bundle: Bundle, tmp_path: Path) -> None:
+    small = draw_photo(NEW, 0, size_px=512)
+    large = np.asarray(cv2.resize(small, None, fx=4, fy=4), np.uint8)
+    paths = [
+        write_photo(tmp_path / "small.png", small),
+        write_photo(tmp_path / "large.png", large),
+    ]
+
+    anchors = enrol(bundle, Product(sku="new"), paths, tmp_path / "out").bundle.vectors.anchors
+
+    assert anchors[-2] @ anchors[-1] > 0.995
+
+
 def test_without_a_usable_photo_nothing_is_written(bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").write_bytes(b"")
 

@@ -296,4 +296,5 @@ def test_intervals_are_exact() -> None:
     assert Share(0, 10).interval == pytest.approx((0.0, 0.3085), abs=1e-4)
     assert Share(10, 10).interval == pytest.approx((0.6915, 1.0), abs=1e-4)
     assert Share(5, 10).interval == pytest.approx((0.1871, 0.8129), abs=1e-4)
-    assert Share(0, 0).interval is Share(0, 0).value is None
+    assert Share(0, 0).interval is None
+    assert Share(0, 0).value is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from cloud_trainer.report import render_report, write_report
 from models.bundle import open_bundle
 from models.catalogue import Photo
 from tests.simulators.bundles import make_bundle, reseal
-from tests.simulators.photos import draw_photo, make_catalogue, write_photo
+from tests.simulators.photos import draw_photo, make_catalogue, sku_of, write_photo
 
 HOSTILE = "<script>alert('x')</script> & \"Co\""
 TAGS_WITHOUT_END = {"meta", "img"}
@@ -71,10 +72,19 @@ def photos_below(folder: Path) -> list[Photo]:
     return [Photo(path, path.parent.name) for path in sorted(folder.rglob("*.jpg"))]
 
 
+def mislabelled(photos: list[Photo]) -> list[Photo]:
+    """The photos, those of the first product said to show the second: sure to be confused."""
+    first, second = sku_of(0), sku_of(1)
+    named = [replace(photo, sku=second) if photo.sku == first else photo for photo in photos]
+    return sorted(named, key=lambda photo: photo.sku)
+
+
 @pytest.fixture(scope="module")
 def evaluation(folder: Path) -> Evaluation:
     return evaluate(
-        open_bundle(folder / "b"), photos_below(folder / "c"), unknown=photos_below(folder / "u")
+        open_bundle(folder / "b"),
+        mislabelled(photos_below(folder / "c")),
+        unknown=photos_below(folder / "u"),
     )
 
 
@@ -133,7 +143,7 @@ def test_pooled_queries_show_both_kinds_of_window(folder: Path) -> None:
 
 def test_a_photo_that_has_gone_leaves_a_gap_but_no_error(folder: Path, tmp_path: Path) -> None:
     make_catalogue(tmp_path, products=6, photos=5)
-    evaluation = evaluate(open_bundle(folder / "b"), photos_below(tmp_path))
+    evaluation = evaluate(open_bundle(folder / "b"), mislabelled(photos_below(tmp_path)))
     for path in tmp_path.rglob("*.jpg"):
         path.unlink()
     assert 'class="gone"' in render_report(evaluation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,7 +44,7 @@ PHOTOS_PER_PRODUCT = 4
 _PHOTO_PX = 96
 _FITTED_PRODUCTS = 40
 _FITTED_PHOTOS = 6
-_SHRINKAGE = 3
+_SHRINKAGE = 0.2
 
 
 def make_bundle(
@@ -138,7 +139,7 @@ def plausible_thresholds() -> Thresholds:
                 rejected_error_bound=0.01,
                 fitted_on=200,
             )
-            for crops, tl, th in ((1, 0.0, 0.6), (3, 0.05, 0.5), (5, 0.05, 0.45))
+            for crops, tl, th in ((1, 0.02, 0.55), (3, 0.05, 0.5), (5, 0.05, 0.45))
         )
     )
 
@@ -168,6 +169,7 @@ def run_network(network: onnx.ModelProto, crops: NDArray[np.uint8]) -> NDArray[n
     return np.asarray(session.run(None, {"crops": crops})[0], np.float32)
 
 
+@cache
 def tiny_network(dim: int, input_size_px: int, seed: int) -> onnx.ModelProto:
     """A network of random convolutions under a projection fitted to drawn cartons.
 
@@ -263,7 +265,7 @@ def _save(network: onnx.ModelProto, folder: Path, external_weights: bool) -> dic
         onnx.save(network, path)
         return {EMBEDDER_NAME: path}
     onnx.save(
-        network,
+        onnx.ModelProto.FromString(network.SerializeToString()),  # saving outside changes the model
         path,
         save_as_external_data=True,
         all_tensors_to_one_file=True,

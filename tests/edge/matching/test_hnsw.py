@@ -14,10 +14,10 @@ CENTROIDS = directions(1500, 24)
 def test_a_tuned_graph_answers_like_exact_search_in_every_group() -> None:
     index, tuning = build_hnsw(CENTROIDS)
     assert index is not None
-    assert tuning.recall == min(tuning.recall_by_group.values()) >= 0.995
+    assert tuning.recall >= 0.9975
     exact = ExactIndex(CENTROIDS)
     for queries in tuning_queries(CENTROIDS, count=300, seed=77).values():
-        assert recall_at_1(index.search(queries, 1), exact.search(queries, 1)) >= 0.985
+        assert recall_at_1(index.search(queries, 1), exact.search(queries, 1)) >= 0.99
 
 
 def test_near_duplicates_are_told_apart() -> None:
@@ -40,6 +40,12 @@ def test_an_unreachable_recall_gives_no_index_and_says_how_far_it_came() -> None
     assert index is None
     assert tuning.ef == 2048
     assert tuning.recall > 0.9
+
+
+def test_a_graph_that_costs_more_than_it_is_worth_is_given_up() -> None:
+    index, tuning = build_hnsw(CENTROIDS[:300], worth_ms=0)
+    assert index is None
+    assert (tuning.ef, tuning.query_ms > 0) == (32, True)
 
 
 def test_an_answer_at_the_same_distance_is_no_miss() -> None:

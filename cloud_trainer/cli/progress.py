@@ -1,0 +1,34 @@
+"""The progress bar of commands that read photos: on stderr, and only where a person sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+@contextmanager
+def photo_progress(task: str, photos: int) -> Iterator[Callable[[], None]]:
+    """Show a bar while the block runs.
+
+    Args:
+        task: What is being done.
+        photos: How many photos there are.
+
+    Yields:
+        A function to call after each photo.
+    """
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        bar = progress.add_task(task, total=photos)
+        yield lambda: progress.advance(bar)
