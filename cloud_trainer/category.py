@@ -48,6 +48,7 @@ from models.bundle import (
     write_bundle,
 )
 from models.catalogue import Catalogue, Photo, Product
+from models.consensus import consensus
 from models.decision import ErrorBudget, Thresholds, pool
 from models.preprocess import Preprocessing, photo_region, prepare_batch
 
@@ -285,7 +286,7 @@ class _Exporter:
                 at for at in range(len(truth) - size + 1) if truth[at] == truth[at + size - 1]
             ]
             if starts:
-                pooled = np.stack([pool(held_out[at : at + size]) for at in starts])
+                pooled = np.stack([consensus(held_out[at : at + size]).embedding for at in starts])
                 queries[size] = _queries(pooled, truth[starts], scene[starts], vectors)
         fit = fit_with_notes(queries, self._job.budget)
         return fit.thresholds, fit.notes

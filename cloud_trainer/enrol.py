@@ -258,7 +258,7 @@ def _read_views(
             return str(err)
         if complaints := judge_photo(photo):
             return "; ".join(complaints)
-        return _views(photo, preprocessing)
+        return photo_views(photo, preprocessing)
 
     with ThreadPoolExecutor(max_workers=_READERS) as readers:
         for path, result in zip(photos, readers.map(attempt, photos), strict=True):
@@ -270,7 +270,8 @@ def _read_views(
     return views, tuple(used), tuple(set_aside)
 
 
-def _views(photo_bgr: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def photo_views(photo_bgr: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Views of a photo to enrol with, shape ``(V, S, S, 3)``: one a share of ``VIEW_SHARES``."""
     size_px = preprocessing.input_size_px
     # Photos of many megapixels are shrunk once, not for each view: by a whole number, which keeps
     # averages what they are, and to no less than twice what the tightest view needs.

@@ -30,7 +30,8 @@ from cloud_trainer.errors import WalkoutTrainerError
 from cloud_trainer.inference import NetworkSession, SetAside, embed_photos, prepare_photo, usable
 from models.bundle import Bundle, NetworkKind
 from models.catalogue import Photo
-from models.decision import Candidate, Decision, decide_at_once, decide_in_full, pool
+from models.consensus import consensus
+from models.decision import Candidate, Decision, decide_at_once, decide_in_full
 
 CANDIDATES = 5
 
@@ -511,8 +512,8 @@ def _decided(
     step: int,
 ) -> Iterator[tuple[range, Decision, NDArray[np.float32]]]:
     for window in _windows([photo.sku for photo in photos], pool_size, step):
-        query = pool(embeddings[window.start : window.stop])
-        yield window, decide(bundle, query, pool_size), query
+        pooled = consensus(embeddings[window.start : window.stop])
+        yield window, decide(bundle, pooled.embedding, pooled.looks), pooled.embedding
 
 
 def _notices(

@@ -41,15 +41,21 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with fp16 initialisers turned into the fp32 ones that their casts yield."""
+    """The model with the fp16 weights of convolutions turned into the fp32 that their casts yield.
+
+    The quantiser looks for weights beside convolutions, not behind casts. Other weights stay fp16.
+    """
     plain = onnx.ModelProto()
     plain.CopyFrom(model)
     by_name = {tensor.name: tensor for tensor in plain.graph.initializer}
+    of_convolutions = {
+        name for node in plain.graph.node if node.op_type == "Conv" for name in node.input[1:]
+    }
     renamed: dict[str, str] = {}
     kept = []
     for node in plain.graph.node:
         tensor = by_name.get(node.input[0]) if node.op_type == "Cast" else None
-        if tensor is None:
+        if tensor is None or node.output[0] not in of_convolutions:
             kept.append(node)
             continue
         array = onnx.numpy_helper.to_array(tensor).astype(np.float32)

@@ -309,8 +309,8 @@ class TrainingRun:
                 if new.requires_grad:
                     kept.lerp_(new, 1 - decay)
         return {
-            "triplet": float(triplet),
-            "arcface": float(arcface),
+            "triplet": triplet.item(),
+            "arcface": arcface.item(),
             "batch_accuracy": float((predicted == target).float().mean()),
         }
 

@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 
 from edge.errors import MatchingError
 from edge.events import Recognition
-from edge.matching.consensus import consensus
 from edge.matching.embedding import CropEmbedder
 from edge.matching.judge import judge, locate
 from edge.matching.packtext import settle_by_text, sharpness
 from edge.matching.router import route
 from edge.matching.serving import Serving, ServingSet, serve
 from models.bundle import Bundle, BundleSpaceError
+from models.consensus import consensus
 from models.decision import Decision
 from models.preprocess import Preprocessing, prepare
 

@@ -147,7 +147,9 @@ def test_windows_pool_consecutive_photos_and_leave_the_rest_out(
     assert evaluation.sliding.queries == PRODUCTS * (PHOTOS - 2)
     for query in evaluation.known:
         assert {photo.sku for photo in query.photos} == {query.sku}
-        assert query.decision.crops == 3
+        # Photos that hardly differ count as one look, as they do on the device.
+        assert 1 <= query.decision.crops <= 3
+    assert any(query.decision.crops == 3 for query in evaluation.known)
         assert query.decision.thresholds.pool == 3
         assert np.linalg.norm(query.embedding) == pytest.approx(1, abs=1e-5)
     single = figures(evaluate(bundle, photos).known).centroid_accuracy.value or 0

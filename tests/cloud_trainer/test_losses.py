@@ -41,7 +41,7 @@ def test_a_batch_without_triplets_costs_nothing_and_has_a_gradient(labels: list[
     embeddings = _at(0, 10, 20).requires_grad_()
     loss = batch_hard_triplet(embeddings, torch.tensor(labels), margin=0.2)
     (gradient,) = torch.autograd.grad(loss, embeddings)
-    assert float(loss) == 0
+    assert loss.item() == 0
     assert bool(torch.isfinite(gradient).all())
 
 

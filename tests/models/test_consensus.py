@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.matching.consensus import consensus
+from models.consensus import consensus
 from models.decision import pool
 from tests.edge.matching.vectors import directions, off
 
