@@ -148,10 +148,9 @@ def test_windows_pool_consecutive_photos_and_leave_the_rest_out(
     for query in evaluation.known:
         assert {photo.sku for photo in query.photos} == {query.sku}
         # Photos that hardly differ count as one look, as they do on the device.
-        assert 1 <= query.decision.crops <= 3
-    assert any(query.decision.crops == 3 for query in evaluation.known)
-        assert query.decision.thresholds.pool == 3
+        assert query.decision.thresholds.pool == (3 if query.decision.crops == 3 else 1)
         assert np.linalg.norm(query.embedding) == pytest.approx(1, abs=1e-5)
+    assert any(query.decision.crops == 3 for query in evaluation.known)
     single = figures(evaluate(bundle, photos).known).centroid_accuracy.value or 0
     assert (figures(evaluation.known).centroid_accuracy.value or 0) >= single - 0.1
 

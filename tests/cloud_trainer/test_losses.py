@@ -64,4 +64,4 @@ def test_arcface_adds_its_margin_to_the_right_products_angle() -> None:
     loss.centres.data = torch.stack([_at(0), _at(90)])
     value, _ = loss(_at(30), torch.tensor([0]))
     right, other = 8 * math.cos(math.radians(30) + 0.3), 8 * math.cos(math.radians(60))
-    assert float(value) == pytest.approx(math.log(1 + math.exp(other - right)), abs=1e-4)
+    assert value.item() == pytest.approx(math.log(1 + math.exp(other - right)), abs=1e-4)
