@@ -71,7 +71,7 @@ class TrainingPlan:
     """
 
     network: NetworkShape = field(default_factory=NetworkShape)
-    steps: int = 1000
+    steps: int = 600
     batch_products: int = 12
     batch_photos: int = 4
     learning_rate: float = 5e-4
