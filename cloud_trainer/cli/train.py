@@ -19,6 +19,8 @@ from rich.table import Table
 from cloud_trainer.categories import read_categories
 from cloud_trainer.category import CategoryJob
 from cloud_trainer.cli.errors import plain_errors
+from cloud_trainer.cli.outputs import require_writable
+from cloud_trainer.cli.progress import photo_progress
 from cloud_trainer.errors import WalkoutTrainerError
 from cloud_trainer.executors import Job, LocalExecutor, Outcome
 from cloud_trainer.quality import SetAside, usable
@@ -78,14 +80,21 @@ def train_command(
         raise WalkoutTrainerError(
             f"no backbone {backbone!r}: choose one of {', '.join(get_args(Backbone))}"
         )
+    if one_category is not None and (
+        one_category.startswith(".") or Path(one_category).name != one_category
+    ):
+        raise WalkoutTrainerError(
+            f"--one-category {one_category!r} cannot name a folder: "
+            "leave out slashes and leading dots"
+        )
     started = time.monotonic()
     catalogue = load_catalogue(path)
     if categories is not None:
         catalogue = with_categories(catalogue, read_categories(categories, catalogue))
     console = Console(stderr=True)
-    _writable(out)
-    with console.status("judging photos"):
-        catalogue, set_aside = usable(catalogue)
+    require_writable(out / _WORK_FOLDER / "writable")
+    with photo_progress("judging photos", len(catalogue.photos)) as advance:
+        catalogue, set_aside = usable(catalogue, advance)
     _report_set_aside(console, set_aside)
     catalogue = _with_photos(catalogue, console)
     plan = TrainingPlan()
@@ -115,19 +124,6 @@ def train_command(
     _print(bundles, outcomes, set_aside, time.monotonic() - started, as_json)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(1)
-
-
-def _writable(out: Path) -> None:
-    """Fail before hours of training rather than after."""
-    try:
-        (out / _WORK_FOLDER).mkdir(parents=True, exist_ok=True)
-        probe = out / _WORK_FOLDER / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as err:
-        raise WalkoutTrainerError(
-            f"cannot write to {out} ({err.strerror}): choose another --out or change its rights"
-        ) from err
 
 
 def _job(

@@ -117,8 +117,17 @@ def test_a_folder_that_cannot_be_written_is_said_before_training(
     (tmp_path / "file").write_text("not a folder")
     run = _train(photos, "--out", tmp_path / "file" / "out")
     assert run.returncode == 2
-    assert "cannot write to" in run.stderr
+    assert f"cannot write {tmp_path / 'file'}" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_a_category_name_never_leads_out_of_the_folder_of_bundles(
+    photos: Path, tmp_path: Path
+) -> None:
+    run = _train(photos, "--out", tmp_path / "out", "--one-category", "../elsewhere")
+    assert run.returncode == 2
+    assert "cannot name a folder" in run.stderr
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_an_unknown_backbone_is_refused_with_the_choices(photos: Path, tmp_path: Path) -> None:
