@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from models.decision import Decision
+import numpy as np
+from numpy.typing import NDArray
+
+from models.decision import Decision, Outcome
+
+InteractionKind = Literal["take", "put_back"]
 
 
 @dataclass(frozen=True)
@@ -51,3 +57,92 @@ class Recognition:
     crops_given: int
     crops_agreed: int
     routing: str
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of one camera.
+
+    Attributes:
+        camera: Name of the camera.
+        index: Number of the frame at the camera; a gap means that frames were skipped.
+        captured_at_s: When it was taken, on the device's monotonic clock; in a recorded shop,
+            seconds since the recording began.
+        wall_time_s: The same moment as seconds since 1970, for people; nothing is ordered by it.
+        image: uint8 BGR, shape ``(H, W, 3)``, not written to by anybody.
+    """
+
+    camera: str
+    index: int
+    captured_at_s: float
+    wall_time_s: float
+    image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A product that an interaction event may have been about.
+
+    Attributes:
+        sku: The product.
+        distance: Cosine distance of the pooled crops to its centroid; ``None`` where only the
+            planogram speaks for it.
+        share: How likely it is among the candidates, 0 to 1.
+    """
+
+    sku: str
+    distance: float | None
+    share: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a line of a receipt rests on.
+
+    Attributes:
+        crops: Names of the stored crops, below the device's evidence folder.
+        clip: Camera and span of its video in seconds, for example ``shelf-1 12.40-15.10``.
+        recognition: What the crops were recognised as; ``None`` when there were none to look at.
+        reason: Why it was decided so, in words.
+    """
+
+    crops: tuple[str, ...]
+    clip: str | None
+    recognition: Recognition | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class InteractionEvent:
+    """Somebody took something from a fixture or put something there.
+
+    Attributes:
+        event_id: The same for the same event of the same recording, whenever it is replayed.
+        kind: Taken or put back.
+        camera: Shelf camera that saw it.
+        fixture: Name of the fixture.
+        facing: Name of the facing; ``None`` when it happened between facings.
+        started_at_s: When the hand came, on the clock of ``Frame.captured_at_s``.
+        ended_at_s: When the hand had gone.
+        floor_m: Where on the floor the reach came from, shop metres.
+        sku: The product; ``None`` when unknown.
+        quantity: Pieces, at least 1.
+        outcome: ``accept`` charges without a person, ``review`` asks one, ``reject`` is an object
+            that the shop does not sell.
+        candidates: Products it may have been, likeliest first.
+        evidence: What it rests on.
+    """
+
+    event_id: str
+    kind: InteractionKind
+    camera: str
+    fixture: str
+    facing: str | None
+    started_at_s: float
+    ended_at_s: float
+    floor_m: tuple[float, float]
+    sku: str | None
+    quantity: int
+    outcome: Outcome
+    candidates: tuple[Candidate, ...]
+    evidence: Evidence
