@@ -9,6 +9,20 @@
     +-- MatchingError             bundles that cannot serve together, queries of the wrong shape
     +-- SourceError               a photo folder or a video that cannot be read
     +-- NothingRecognisedError    not one of the given pictures could be looked at
+    +-- CameraError               a camera that gives no frame
+    |   +-- CameraSetupError        its settings or its software are wrong; waiting mends nothing
+    |   +-- CameraUnavailableError  it cannot be reached now; worth trying again
+    |   +-- CameraLostError         it gave frames and gives none any more
+    |   |   +-- CameraStalledError    no newer frame came in the time given
+    |   +-- CameraEndedError        a recording was read to its end
+    +-- TrackingError             cameras or scans that shoppers cannot be followed with
+    |   +-- DetectorError         a person detector cannot be opened or does not give what it should
+    +-- CheckoutError             a step of the checkout that the basket's state does not allow
+        +-- PriceError            a product has no price that the shop can charge
+        +-- LedgerError           the ledger cannot be opened or written
+        |   +-- LedgerDamagedError    rows are missing or changed, or the file is no ledger
+        |   +-- LedgerConflictError   the same id came again with other content
+        +-- DeliveryError         a receiver of receipts is configured in a way that cannot work
 
 A bundle that is wrong in itself raises ``models.bundle.BundleError``, a photo that cannot be read
 ``models.photos.PhotoError``: those facts are known there.
@@ -43,3 +57,59 @@ class SourceError(WalkoutEdgeError):
 
 class NothingRecognisedError(WalkoutEdgeError):
     """None of the given pictures could be looked at."""
+
+
+class TrackingError(WalkoutEdgeError):
+    """Cameras, their calibration or their scans do not allow shoppers to be followed."""
+
+
+class DetectorError(TrackingError):
+    """A person detector cannot be opened or run, or its output is not of its family."""
+
+
+class CheckoutError(WalkoutEdgeError):
+    """A step of the checkout that cannot be taken: an unknown session, a settled review."""
+
+
+class PriceError(CheckoutError):
+    """A product has no price, or one that the shop's currency cannot express."""
+
+
+class LedgerError(CheckoutError):
+    """The ledger cannot be opened or written; what was written before is safe."""
+
+
+class LedgerDamagedError(LedgerError):
+    """The ledger's rows are missing or changed, or the file is no ledger."""
+
+
+class LedgerConflictError(LedgerError):
+    """An id that the ledger has came again with other content."""
+
+
+class DeliveryError(CheckoutError):
+    """A receiver of receipts is configured in a way that cannot work."""
+
+
+class CameraError(WalkoutEdgeError):
+    """A camera gives no frame; nothing else escapes from a camera source."""
+
+
+class CameraSetupError(CameraError):
+    """A camera's settings or software are wrong: somebody has to change them."""
+
+
+class CameraUnavailableError(CameraError):
+    """A camera cannot be reached now; it may be up later."""
+
+
+class CameraLostError(CameraError):
+    """A camera gave frames and gives none any more."""
+
+
+class CameraStalledError(CameraLostError):
+    """No newer frame came in the time given."""
+
+
+class CameraEndedError(CameraError):
+    """A recording was read to its end."""

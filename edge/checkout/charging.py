@@ -1,0 +1,286 @@
+"""What an interaction event does to baskets: charge, release, ask a person, or nothing. Pure.
+
+Owns the rule of charging. An accepted product and exactly one session that can have done it are
+charged without a person; everything in doubt goes to review, never to a guess.
+
+A put-back adds something to what the cameras say: only what a session holds can come back from it.
+So where one session alone can hold the product, or a session can hold one of the candidates alone,
+that settles whose or what it was. "Can hold" counts lines and open reviews alike. A product that
+nobody can hold goes to review and never makes a line negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Final
+
+from edge.checkout.basket import Attribution, Basket, Review, ReviewWhy
+from edge.checkout.entries import (
+    Entry,
+    InteractionRecorded,
+    LineCharged,
+    LineReleased,
+    ReviewOpened,
+    ReviewSettled,
+    StaffRestocked,
+)
+from edge.checkout.shop import Shop
+from edge.errors import LedgerConflictError
+from edge.events import InteractionEvent
+
+# Below this share a candidate does not speak for a product, held or not.
+_PLAUSIBLE_SHARE: Final = 0.2
+BY_RULE: Final = "rule: put back"
+
+
+@dataclass(frozen=True)
+class _Case:
+    """An event and all that its entries have in common."""
+
+    event: InteractionEvent
+    sessions: tuple[str, ...]
+    attribution: str
+    shop: Shop
+    wall_time_s: float
+    sellable: Container[str] | None
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """Products it may have been about, likeliest first."""
+        if self.event.outcome == "accept" and self.event.sku is not None:
+            return (self.event.sku,)
+        named = [self.event.sku] if self.event.sku is not None else []
+        return tuple(dict.fromkeys([*named, *(each.sku for each in self.event.candidates)]))
+
+
+def entries_for(
+    event: InteractionEvent,
+    attribution: Attribution,
+    shop: Shop,
+    *,
+    wall_time_s: float,
+    camera_sick: bool = False,
+    sellable: Container[str] | None = None,
+) -> tuple[Entry, ...]:
+    """What the ledger is to say about an event.
+
+    Args:
+        event: What was seen.
+        attribution: Who may have done it.
+        shop: The state before it.
+        wall_time_s: Wall time of ``event.ended_at_s``.
+        camera_sick: Its camera is stale, frozen, moved or otherwise not to be trusted, so nothing
+            is charged without a person.
+        sellable: SKUs that have a price; others are not charged without a person. ``None`` is all.
+
+    Returns:
+        The entries in order; none when the event is recorded already.
+
+    Raises:
+        CheckoutError: A session of the attribution is unknown.
+        LedgerConflictError: The event is recorded already, but with other content.
+    """
+    sessions = shop.sessions_of(attribution.sessions)
+    case = _Case(event, sessions, attribution.reason, shop, wall_time_s, sellable)
+    recorded = InteractionRecorded(
+        entry_id=f"{event.event_id}:recorded",
+        captured_at_s=event.ended_at_s,
+        wall_time_s=wall_time_s,
+        event=event,
+        sessions=case.sessions,
+        attribution=attribution.reason,
+    )
+    before = shop.interactions.get(event.event_id)
+    if before is not None:
+        # Who may have done it can come out differently after a restart; what was seen cannot.
+        if before.event != recorded.event:
+            raise LedgerConflictError(
+                f"event {event.event_id} is recorded already, but with other content; "
+                "give every event an id of its own"
+            )
+        return ()
+    return (recorded, *_consequences(case, camera_sick))
+
+
+def _consequences(case: _Case, camera_sick: bool) -> tuple[Entry, ...]:
+    event, baskets = case.event, [case.shop.baskets[session] for session in case.sessions]
+    if event.outcome == "reject":
+        return ()
+    if baskets and all(basket.role == "staff" for basket in baskets):
+        return _restocked(case)
+    if camera_sick:
+        return (_review(case, "camera_sick", f"camera {event.camera} cannot be trusted"),)
+    if not baskets:
+        return (_review(case, "no_shopper", case.attribution),)
+    if len(baskets) == 1 and _came_after(event, baskets[0]):
+        return (_review(case, "after_leaving", f"session {case.sessions[0]} had closed before"),)
+    return _put_back(case) if event.kind == "put_back" else _taken(case)
+
+
+def _taken(case: _Case) -> tuple[Entry, ...]:
+    event = case.event
+    if len(case.sessions) > 1:
+        return (_review(case, "several_shoppers", case.attribution),)
+    if event.outcome == "review" or event.sku is None:
+        why: ReviewWhy = "low_confidence" if case.skus else "unknown_product"
+        return (_review(case, why, event.evidence.reason),)
+    if case.sellable is not None and event.sku not in case.sellable:
+        return (_review(case, "unknown_product", f"the catalogue has no price of {event.sku}"),)
+    return (
+        LineCharged(
+            entry_id=f"{event.event_id}:charged",
+            captured_at_s=event.ended_at_s,
+            wall_time_s=case.wall_time_s,
+            line_id=event.event_id,
+            session_id=case.sessions[0],
+            event_id=event.event_id,
+            sku=event.sku,
+            quantity=event.quantity,
+            reviewer=None,
+            reason=f"{event.evidence.reason}; {case.attribution}",
+        ),
+    )
+
+
+def _put_back(case: _Case) -> tuple[Entry, ...]:
+    if any(case.shop.baskets[session].role == "staff" for session in case.sessions):
+        # Staff can put anything there, so what shoppers hold settles nothing.
+        return (_review(case, "several_shoppers", case.attribution),)
+    skus = _plausible(case)
+    holders = [
+        (session, sku)
+        for session in case.sessions
+        for sku in skus
+        if _can_hold(case.shop, session, sku)
+    ]
+    if len(holders) == 1:
+        return _released(case, *holders[0])
+    if not holders and skus:
+        names = " or ".join(skus)
+        return (_review(case, "not_taken", f"nobody who was near holds {names}"),)
+    if len({session for session, _ in holders}) > 1 or len(case.sessions) > 1:
+        return (_review(case, "several_shoppers", case.attribution),)
+    why: ReviewWhy = "low_confidence" if skus else "unknown_product"
+    return (_review(case, why, case.event.evidence.reason),)
+
+
+def _released(case: _Case, session: str, sku: str) -> tuple[Entry, ...]:
+    """Release what the session holds of it, then what waits for review; the rest is in doubt."""
+    event, left = case.event, case.event.quantity
+    entries: list[Entry] = []
+    reason = f"{session} alone can have put back {sku}; {event.evidence.reason}"
+    for line in reversed(case.shop.baskets[session].lines):
+        pieces = min(left, line.pieces) if line.sku == sku else 0
+        if pieces:
+            left -= pieces
+            entries.append(
+                LineReleased(
+                    entry_id=f"{event.event_id}:released:{line.line_id}",
+                    captured_at_s=event.ended_at_s,
+                    wall_time_s=case.wall_time_s,
+                    line_id=line.line_id,
+                    session_id=session,
+                    event_id=event.event_id,
+                    quantity=pieces,
+                    reviewer=None,
+                    reason=reason,
+                )
+            )
+    for review in reversed(_takes_in_review(case.shop, session, sku)):
+        # Only a review that is this session's alone and wholly explained may end without a person.
+        if left and review.sessions == (session,) and review.quantity <= left:
+            left -= review.quantity
+            entries.append(
+                ReviewSettled(
+                    entry_id=f"{review.review_id}:settled",
+                    captured_at_s=event.ended_at_s,
+                    wall_time_s=case.wall_time_s,
+                    review_id=review.review_id,
+                    reviewer=BY_RULE,
+                    sku=None,
+                    session_id=None,
+                    quantity=0,
+                    reason=f"put back as event {event.event_id} shows",
+                )
+            )
+    if left:
+        entries.append(
+            _review(
+                case,
+                "not_taken",
+                f"{session} is not known to hold that many {sku}",
+                left,
+                (session,),
+            )
+        )
+    return tuple(entries)
+
+
+def _restocked(case: _Case) -> tuple[Entry, ...]:
+    event = case.event
+    if event.outcome != "accept" or event.sku is None:
+        return ()
+    return (
+        StaffRestocked(
+            entry_id=f"{event.event_id}:restocked",
+            captured_at_s=event.ended_at_s,
+            wall_time_s=case.wall_time_s,
+            event_id=event.event_id,
+            session_id=case.sessions[0],
+            interaction=event.kind,
+            fixture=event.fixture,
+            facing=event.facing,
+            sku=event.sku,
+            quantity=event.quantity,
+        ),
+    )
+
+
+def _review(
+    case: _Case,
+    why: ReviewWhy,
+    reason: str,
+    quantity: int | None = None,
+    sessions: tuple[str, ...] | None = None,
+) -> ReviewOpened:
+    event = case.event
+    return ReviewOpened(
+        entry_id=f"{event.event_id}:review",
+        captured_at_s=event.ended_at_s,
+        wall_time_s=case.wall_time_s,
+        review_id=event.event_id,
+        event_id=event.event_id,
+        why=why,
+        interaction=event.kind,
+        quantity=event.quantity if quantity is None else quantity,
+        skus=case.skus,
+        sessions=case.sessions if sessions is None else sessions,
+        reason=reason,
+    )
+
+
+def _plausible(case: _Case) -> tuple[str, ...]:
+    if case.event.outcome == "accept":
+        return case.skus
+    shares = {each.sku: each.share for each in case.event.candidates}
+    return tuple(
+        sku for sku in case.skus if sku == case.event.sku or shares[sku] >= _PLAUSIBLE_SHARE
+    )
+
+
+def _can_hold(shop: Shop, session: str, sku: str) -> bool:
+    return shop.baskets[session].held(sku) > 0 or bool(_takes_in_review(shop, session, sku))
+
+
+def _takes_in_review(shop: Shop, session: str, sku: str) -> tuple[Review, ...]:
+    """Open reviews of takes that may have brought the product to the session."""
+    return tuple(
+        review
+        for review in shop.open_reviews(session)
+        if review.event.kind == "take" and (not review.skus or sku in review.skus)
+    )
+
+
+def _came_after(event: InteractionEvent, basket: Basket) -> bool:
+    return basket.closed_at is not None and event.started_at_s > basket.closed_at.captured_at_s

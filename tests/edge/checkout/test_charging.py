@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.checkout.basket import Attribution
+from edge.checkout.charging import BY_RULE
+from edge.checkout.desk import Desk
+from edge.checkout.entries import Entry
+from edge.errors import CheckoutError, LedgerConflictError
+from edge.events import InteractionEvent
+from tests.edge.checkout.shopping import OPENED_AT_S, event, moment
+
+ANNA = Attribution(("anna",), "within 0.3 m")
+EITHER = Attribution(("anna", "ben"), "both within 0.5 m")
+NOBODY = Attribution((), "nobody within 0.9 m")
+
+
+def record(
+    desk: Desk, seen: InteractionEvent, by: Attribution = ANNA, *, sick: bool = False
+) -> tuple[Entry, ...]:
+    return desk.record(seen, by, wall_time_s=OPENED_AT_S + seen.ended_at_s, camera_sick=sick)
+
+
+def held(desk: Desk, session: str = "anna") -> dict[str, int]:
+    basket = desk.shop.baskets[session]
+    return {line.sku: basket.held(line.sku) for line in basket.lines if basket.held(line.sku)}
+
+
+def open_reviews(desk: Desk) -> list[tuple[str, str]]:
+    return [(review.review_id, review.why) for review in desk.shop.open_reviews()]
+
+
+def test_an_accepted_take_by_one_session_is_charged_without_a_person(desk: Desk) -> None:
+    record(desk, event("e1", quantity=2))
+    assert held(desk) == {"milk": 2}
+    assert open_reviews(desk) == []
+    (line,) = desk.shop.baskets["anna"].lines
+    assert line.event.evidence.crops == ("e1/1.jpg",)
+    assert line.reviewer is None
+    assert "within 0.3 m" in line.reason
+
+
+@pytest.mark.parametrize(
+    ("seen", "by", "sick", "why"),
+    [
+        (event("e1"), EITHER, False, "several_shoppers"),
+        (event("e1"), NOBODY, False, "no_shopper"),
+        (event("e1"), ANNA, True, "camera_sick"),
+        (event("e1", outcome="review"), ANNA, False, "low_confidence"),
+        (event("e1", sku=None, outcome="review"), ANNA, False, "unknown_product"),
+        (event("e1", sku="not-sold-here"), ANNA, False, "unknown_product"),
+        (event("e1", "put_back"), ANNA, False, "not_taken"),
+        (event("e1", "put_back"), NOBODY, False, "no_shopper"),
+        (event("e1", "put_back"), Attribution(("anna", "staff-1"), ""), False, "several_shoppers"),
+        (event("e1"), Attribution(("anna", "staff-1"), ""), False, "several_shoppers"),
+    ],
+)
+def test_what_is_in_doubt_goes_to_review_and_charges_nobody(
+    desk: Desk, seen: InteractionEvent, by: Attribution, sick: bool, why: str
+) -> None:
+    record(desk, seen, by, sick=sick)
+    assert open_reviews(desk) == [("e1", why)]
+    assert held(desk) == held(desk, "ben") == {}
+
+
+def test_an_object_that_the_shop_does_not_sell_is_recorded_and_nothing_else(desk: Desk) -> None:
+    new = record(desk, event("e1", sku=None, outcome="reject"))
+    assert [entry.kind for entry in new] == ["interaction_recorded"]
+
+
+def test_the_same_event_again_changes_nothing_even_if_somebody_else_seems_to_have_done_it(
+    desk: Desk,
+) -> None:
+    record(desk, event("e1"))
+    assert record(desk, event("e1"), EITHER) == ()
+    assert held(desk) == {"milk": 1}
+
+
+def test_another_event_under_the_same_id_is_refused(desk: Desk) -> None:
+    record(desk, event("e1"))
+    with pytest.raises(LedgerConflictError, match="e1 is recorded already"):
+        record(desk, event("e1", sku="bear"))
+
+
+def test_an_event_of_a_session_that_nobody_opened_is_refused(desk: Desk) -> None:
+    with pytest.raises(CheckoutError, match="nobody checked in as carla"):
+        record(desk, event("e1"), Attribution(("carla",), ""))
+    assert "e1" not in desk.shop.interactions
+
+
+def test_a_put_back_releases_the_newest_line_of_its_product(desk: Desk) -> None:
+    for name, sku in [("e1", "milk"), ("e2", "bear"), ("e3", "milk")]:
+        record(desk, event(name, sku=sku))
+    record(desk, event("e4", "put_back"))
+    pieces = {line.line_id: line.pieces for line in desk.shop.baskets["anna"].lines}
+    assert pieces == {"e1": 1, "e2": 1, "e3": 0}
+
+
+def test_putting_back_more_than_was_taken_never_makes_a_line_negative(desk: Desk) -> None:
+    record(desk, event("e1", quantity=2))
+    record(desk, event("e2", "put_back", quantity=3))
+    assert held(desk) == {}
+    assert open_reviews(desk) == [("e2", "not_taken")]
+    assert desk.shop.reviews["e2"].quantity == 1
+
+
+def test_of_two_who_could_have_put_it_back_the_one_who_holds_it_did(desk: Desk) -> None:
+    record(desk, event("e1"))
+    record(desk, event("e2", sku="bear"), Attribution(("ben",), ""))
+    record(desk, event("e3", "put_back"), EITHER)
+    assert held(desk) == {}
+    assert held(desk, "ben") == {"bear": 1}
+    assert open_reviews(desk) == []
+
+
+def test_when_both_hold_it_a_person_says_who_put_it_back(desk: Desk) -> None:
+    record(desk, event("e1"))
+    record(desk, event("e2"), Attribution(("ben",), ""))
+    record(desk, event("e3", "put_back"), EITHER)
+    assert held(desk) == held(desk, "ben") == {"milk": 1}
+    assert open_reviews(desk) == [("e3", "several_shoppers")]
+
+
+def test_when_the_other_may_hold_it_a_person_says_who_put_it_back(desk: Desk) -> None:
+    record(desk, event("e1"))
+    record(
+        desk,
+        event("e2", outcome="review", candidates=(("milk", 0.6), ("bear", 0.4))),
+        Attribution(("ben",), ""),
+    )
+    record(desk, event("e3", "put_back"), EITHER)
+    assert held(desk) == {"milk": 1}
+    assert [review for review, _ in open_reviews(desk)] == ["e2", "e3"]
+
+
+def test_an_unsure_put_back_is_of_the_only_candidate_that_is_held(desk: Desk) -> None:
+    record(desk, event("e1"))
+    unsure = event(
+        "e2", "put_back", "tea", outcome="review", candidates=(("tea", 0.5), ("milk", 0.45))
+    )
+    record(desk, unsure)
+    assert held(desk) == {}
+    assert open_reviews(desk) == []
+
+
+@pytest.mark.parametrize("milk_share", [0.05, 0.6])
+def test_an_unsure_put_back_of_something_that_is_hardly_or_not_held_goes_to_review(
+    desk: Desk, milk_share: float
+) -> None:
+    record(desk, event("e1", sku="milk" if milk_share < 0.1 else "bear"))
+    unsure = event(
+        "e2",
+        "put_back",
+        "tea",
+        outcome="review",
+        candidates=(("tea", 0.9 - milk_share), ("milk", milk_share)),
+    )
+    record(desk, unsure)
+    assert open_reviews(desk) == [("e2", "not_taken")]
+    assert sum(held(desk).values()) == 1
+
+
+def test_what_waits_for_review_and_comes_back_ends_without_a_person(desk: Desk) -> None:
+    record(desk, event("e1", outcome="review", candidates=(("milk", 0.6), ("bear", 0.4))))
+    record(desk, event("e2", "put_back", "bear"))
+    assert open_reviews(desk) == []
+    settlement = desk.shop.reviews["e1"].settlement
+    assert settlement is not None
+    assert (settlement.reviewer, settlement.sku) == (BY_RULE, None)
+    assert held(desk) == {}
+
+
+def test_a_review_that_concerns_another_shopper_too_is_left_to_a_person(desk: Desk) -> None:
+    record(desk, event("e1"), EITHER)
+    record(desk, event("e2", "put_back"))
+    assert [review for review, _ in open_reviews(desk)] == ["e1", "e2"]
+
+
+def test_staff_restock_and_clear_shelves_without_being_charged(desk: Desk) -> None:
+    staff = Attribution(("staff-1",), "")
+    record(desk, event("e1", "put_back", quantity=3), staff)
+    record(desk, event("e2"), staff, sick=True)
+    desk.close("staff-1", "staff", at=moment(20))
+    assert [(e.interaction, e.quantity) for e in desk.shop.restocked] == [
+        ("put_back", 3),
+        ("take", 1),
+    ]
+    assert desk.shop.open_reviews() == ()
+    assert desk.shop.latest_receipt("staff-1") is None
+
+
+def test_an_event_that_began_before_its_shopper_left_is_charged_with_a_corrected_receipt(
+    desk: Desk,
+) -> None:
+    desk.leave("anna", at=moment(9.0))
+    record(desk, event("e1", at_s=10.0))
+    receipts = desk.shop.receipts["anna"]
+    assert [receipt.quantities() for receipt in receipts] == [{}, {"milk": 1}]
+
+
+def test_an_event_after_its_shopper_left_goes_to_review(desk: Desk) -> None:
+    desk.leave("anna", at=moment(9.0))
+    record(desk, event("e1", at_s=20.0))
+    assert open_reviews(desk) == [("e1", "after_leaving")]
+    (first, second) = desk.shop.receipts["anna"]
+    assert second.total == first.total == 0
+    assert [line.review_id for line in second.pending] == ["e1"]
