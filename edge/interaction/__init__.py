@@ -1,0 +1,1 @@
+"""Take and put_back events at a fixture, from the pictures of its shelf camera."""

@@ -1,0 +1,204 @@
+"""What a change at a facing means: take, put_back or nothing, of what, how sure. Pure.
+
+Fuses what the pictures of the facing say (something went or came, and how many), what the live
+planogram says should be there, what the object looks like next to goods seen on these shelves, and
+what the recogniser made of it. Where they agree, the event is accepted, without any recogniser if
+need be; where they contradict each other a person is asked; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from edge.events import Candidate, InteractionKind, Recognition
+from edge.interaction.compare import Direction
+from edge.interaction.stock import LiveStock, Stray
+from models.decision import Outcome
+
+_ALIKE: Final = 0.58
+_LEAD: Final = 0.10
+_STRAY_LEAD: Final = 0.06
+_TWIN: Final = 0.72
+_COLOURS_ALONE: Final = 0.55  # colours that a facing has too are a hint, no more
+_DISTANCE_WEIGHT: Final = 0.8
+_NOT_AMONG_NEAREST: Final = 0.05
+_CLEAR_NUMBER: Final = 0.6
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen of one change.
+
+    Attributes:
+        facing: Where.
+        u_m: Where along the front.
+        direction: Whether goods went or came.
+        numbers: How likely each number of pieces is, likeliest first; shares sum to 1.
+        looks: How alike the object is to goods of each SKU seen on these shelves, 0 to 1.
+        own_colours: How much of its colours the facing's goods have too; ``None`` when they were
+            not seen.
+        twin: How well something that stands on the same facing looks like it, 0 to 1.
+        recognition: What the recogniser made of it; ``None`` without one.
+        doubts: What makes the sight itself uncertain, in words.
+    """
+
+    facing: str
+    u_m: float
+    direction: Direction
+    numbers: tuple[tuple[int, float], ...] = ((1, 1.0),)
+    looks: Mapping[str, float] = field(default_factory=dict)
+    own_colours: float | None = None
+    twin: float = 0.0
+    recognition: Recognition | None = None
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What happened, as far as it is known.
+
+    Attributes:
+        kind: Taken or put back.
+        sku: The product; ``None`` when unknown.
+        quantity: Pieces, at least 1.
+        outcome: Accept, review or reject.
+        candidates: Products it may have been, likeliest first.
+        reason: Why, in words.
+        stray: The stray that was taken, where it was one.
+    """
+
+    kind: InteractionKind
+    sku: str | None
+    quantity: int
+    outcome: Outcome
+    candidates: tuple[Candidate, ...]
+    reason: str
+    stray: Stray | None = None
+
+
+def judge(sight: Sight, stock: LiveStock) -> Verdict | None:
+    """What a sight means given what stands where; ``None`` when nothing was taken or put back."""
+    if sight.direction == "unclear":
+        return None
+    verdict = _taken(sight, stock) if sight.direction == "vanished" else _put_back(sight, stock)
+    if sight.doubts and verdict.outcome == "accept":
+        return _asked(verdict, "; ".join(sight.doubts))
+    return verdict
+
+
+def _taken(sight: Sight, stock: LiveStock) -> Verdict:
+    own = stock.belongs[sight.facing]
+    quantity, share = sight.numbers[0]
+    strays = stock.strays_at(sight.facing, sight.u_m)
+    pieces = stock.pieces[sight.facing]
+    if strays:
+        return _taken_where_strays_stand(sight, stock, strays[0])
+    if pieces == 0:
+        return Verdict(
+            "take", own, quantity, "review", _shares({own: 1.0}, sight),
+            f"something went from {sight.facing}, which was believed to be empty",
+        )  # fmt: skip
+    quantity = min(quantity, pieces)
+    if share < _CLEAR_NUMBER and pieces > 1:
+        return Verdict(
+            "take", own, quantity, "review", _shares({own: 1.0}, sight),
+            f"{own} went from {sight.facing}, but {_in_words(sight.numbers)}",
+        )  # fmt: skip
+    return Verdict(
+        "take", own, quantity, "accept", _shares({own: 1.0}, sight),
+        f"{quantity} went from {sight.facing}, where only {own} stood",
+    )  # fmt: skip
+
+
+def _taken_where_strays_stand(sight: Sight, stock: LiveStock, stray: Stray) -> Verdict:
+    """A piece that does not belong stands in front of the others, unless it looks otherwise."""
+    own = stock.belongs[sight.facing]
+    own_alike = sight.looks.get(own, 0.5)
+    stray_alike = sight.looks.get(stray.sku, 0.0) if stray.sku else 0.0
+    sku = stray.sku
+    if sku is None:
+        return Verdict(
+            "take", None, 1, "reject", (), f"an unknown object was taken from {sight.facing}", stray
+        )
+    if own_alike > stray_alike + _STRAY_LEAD:
+        return Verdict(
+            "take", own, 1, "accept", _shares({own: own_alike, sku: stray_alike}, sight),
+            f"{own} went from {sight.facing}; the {sku} beside it looks different",
+        )  # fmt: skip
+    return Verdict(
+        "take", sku, 1, "accept", _shares({sku: max(stray_alike, 0.5), own: own_alike}, sight),
+        f"the {sku} that had been put onto {sight.facing} was taken from there", stray,
+    )  # fmt: skip
+
+
+def _put_back(sight: Sight, stock: LiveStock) -> Verdict:
+    own = stock.belongs[sight.facing]
+    scores = _scores(sight, stock)
+    ranked = sorted(scores.items(), key=lambda each: (-each[1], each[0]))
+    best, score = ranked[0]
+    lead = score - ranked[1][1] if len(ranked) > 1 else score
+    candidates = _shares({sku: max(each, 0.01) for sku, each in ranked[:4]}, sight)
+    where = "where it belongs" if best == own else f"where {own} belongs"
+    said = f"{score:.2f} like {best}, {lead:.2f} more than like anything else that it may be"
+    if score >= _ALIKE and lead >= _LEAD:
+        return Verdict(
+            "put_back", best, sight.numbers[0][0] if best == own else 1, "accept", candidates,
+            f"{best} was put onto {sight.facing}, {where}: it is {said}",
+        )  # fmt: skip
+    recognised = sight.recognition.decision if sight.recognition else None
+    if score < _ALIKE and recognised is not None and recognised.outcome == "reject":
+        return Verdict(
+            "put_back", None, 1, "reject", candidates,
+            f"an object was put onto {sight.facing} that the shop does not sell: "
+            f"{recognised.reason}",
+        )  # fmt: skip
+    return Verdict(
+        "put_back", best, 1, "review", candidates,
+        f"something was put onto {sight.facing}; it is {said}, which is not enough to be sure",
+    )  # fmt: skip
+
+
+def _scores(sight: Sight, stock: LiveStock) -> dict[str, float]:
+    """How well the object fits what it may be: the facing's own goods, and what is out.
+
+    Looks speak for a product, distance to the recogniser's nearest product speaks against it.
+    """
+    own = stock.belongs[sight.facing]
+    looks = {sku: sight.looks[sku] for sku in stock.out if sku in sight.looks}
+    by_colour = min(sight.own_colours or 0.0, _COLOURS_ALONE)
+    by_twin = sight.twin if sight.twin >= _TWIN else 0.0
+    looks[own] = max(sight.looks.get(own, 0.0), by_colour, by_twin)
+    if sight.recognition is None:
+        return looks
+    nearest = sight.recognition.decision.candidates
+    distances = {each.sku: each.distance for each in nearest}
+    beyond = nearest[-1].distance + _NOT_AMONG_NEAREST
+    return {
+        sku: look - _DISTANCE_WEIGHT * (distances.get(sku, beyond) - nearest[0].distance)
+        for sku, look in looks.items()
+    }
+
+
+def _shares(weights: Mapping[str, float], sight: Sight) -> tuple[Candidate, ...]:
+    distances: dict[str, float] = {}
+    if sight.recognition is not None:
+        distances = {each.sku: each.distance for each in sight.recognition.decision.candidates}
+    total = sum(weights.values()) or 1.0
+    return tuple(
+        Candidate(sku, distances.get(sku), weight / total)
+        for sku, weight in sorted(weights.items(), key=lambda each: (-each[1], each[0]))
+    )
+
+
+def _in_words(numbers: tuple[tuple[int, float], ...]) -> str:
+    said = " or ".join(f"{number} ({share:.0%})" for number, share in numbers[:3])
+    return f"it may have been {said}"
+
+
+def _asked(verdict: Verdict, doubt: str) -> Verdict:
+    return Verdict(
+        verdict.kind, verdict.sku, verdict.quantity, "review", verdict.candidates,
+        f"{verdict.reason}; but {doubt}", verdict.stray,
+    )  # fmt: skip

@@ -1,0 +1,313 @@
+"""One shelf camera at work: frames in, interaction events out.
+
+Wires the parts of this package together and owns their state: the settled picture, the reaches gone
+by, the live planogram. Deterministic: the same frames give the same events with the same ids.
+
+Example::
+
+    watch = ShelfWatch("shelf-1", calibration, planogram, recogniser)
+    for frame in frames:
+        for event in watch.feed(frame):
+            ...
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.format import Calibration
+from calibration.planogram import Planogram
+from edge.events import Evidence, Frame, InteractionEvent, Recognition
+from edge.interaction.change import ChangeSettings, Scene, Step
+from edge.interaction.compare import Change, compare, merged
+from edge.interaction.evidence import FixturePicture, ItemRecogniser, ObjectCrops
+from edge.interaction.facings import FacingsView, see_facings
+from edge.interaction.looks import Gallery, Palette
+from edge.interaction.reach import Reach, ReachLog
+from edge.interaction.rows import numbers, twin
+from edge.interaction.rules import Sight, Verdict, judge
+from edge.interaction.stock import LiveStock
+
+_ARM_M: Final = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class StoredCrop:
+    """A picture that an event's evidence names.
+
+    Attributes:
+        name: As in ``Evidence.crops``.
+        image: uint8 BGR ``(H, W, 3)``.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """An event with the pictures it rests on.
+
+    Attributes:
+        event: The event.
+        crops: Pictures by the names in its evidence.
+    """
+
+    event: InteractionEvent
+    crops: tuple[StoredCrop, ...]
+
+
+@dataclass(frozen=True)
+class FacingState:
+    """A facing for people to look at.
+
+    Attributes:
+        name: Of the facing.
+        sku: What belongs there.
+        pieces: How many are believed to stand there.
+        capacity: How many fit.
+        strays: SKUs that stand there and do not belong; ``unknown`` for unknown objects.
+        polygon_px: Corners of its front in the camera's picture, ``(4, 2)`` as tuples.
+        hand: Whether something is before or in it now.
+    """
+
+    name: str
+    sku: str
+    pieces: int
+    capacity: int
+    strays: tuple[str, ...]
+    polygon_px: tuple[tuple[float, float], ...]
+    hand: bool
+
+
+class SharedShelves:
+    """What all shelf cameras of a device know together: the live planogram and the gallery.
+
+    Args:
+        planogram: What stands where to begin with.
+    """
+
+    def __init__(self, planogram: Planogram) -> None:
+        self.stock = LiveStock.of(planogram)
+        self.gallery = Gallery.empty()
+        self.palettes: dict[str, Palette] = {}
+
+
+class ShelfWatch:
+    """Finds takes and put_backs in the frames of one shelf camera.
+
+    Args:
+        camera: Its name.
+        calibration: The shop.
+        planogram: What should stand where.
+        recogniser: Recognises crops of objects; without one, put_backs that the pictures of the
+            shelf do not settle go to review.
+        shelves: Shared with the shop's other shelf cameras, which then know of each other's
+            takes; its own when left out.
+        settings: Thresholds.
+
+    Raises:
+        CalibrationError: The camera is not calibrated or watches no facing.
+    """
+
+    def __init__(
+        self,
+        camera: str,
+        calibration: Calibration,
+        planogram: Planogram,
+        recogniser: ItemRecogniser | None = None,
+        *,
+        shelves: SharedShelves | None = None,
+        settings: ChangeSettings | None = None,
+    ) -> None:
+        self.camera = camera
+        self.view: FacingsView = see_facings(camera, calibration, planogram)
+        self._recogniser = recogniser
+        self._shelves = shelves or SharedShelves(planogram)
+        self._scene = Scene(self.view.size_px, self.view.zone, settings)
+        self._reaches = ReachLog(self.view.size_px)
+        self._picture = FixturePicture(self.view)
+        self._hand: NDArray[np.bool_] | None = None
+        self._active = False
+
+    @property
+    def active(self) -> bool:
+        """Whether the last frame was looked at as a whole; else nothing had moved."""
+        return self._active
+
+    @property
+    def stock(self) -> LiveStock:
+        """The live planogram."""
+        return self._shelves.stock
+
+    def feed(self, frame: Frame) -> list[InteractionEvent]:
+        """Look at a frame; the events that it settled."""
+        return [seen.event for seen in self.watch(frame)]
+
+    def watch(self, frame: Frame) -> list[Seen]:
+        """Look at a frame; the events that it settled, with their pictures."""
+        step = self._scene.observe(frame.image, frame.captured_at_s)
+        self._active = step.active
+        if not step.active:
+            return []
+        assert step.foreground is not None and step.moving is not None
+        self._hand = step.foreground & step.moving
+        self._reaches.add(frame.captured_at_s, step.foreground)
+        seen: list[Seen] = []
+        for change, rest_since_s in self._changes(step):
+            event = self._event(change, rest_since_s, frame, len(seen))
+            if event is not None:
+                seen.append(event)
+        self._picture.follow(frame, step)
+        if self._scene.calm:
+            self._note_palettes()
+        return seen
+
+    def _changes(self, step: Step) -> list[tuple[Change, float]]:
+        """What a frame has settled, each with the moment since when it has been at rest."""
+        if not step.settled:
+            return []
+        before, after = step.settled[0].before, step.settled[0].after
+        parts = [
+            change
+            for settled in step.settled
+            for change in compare(self.view, settled.mask, before, after)
+        ]
+        return [
+            (
+                change,
+                max(s.rest_since_s for s in step.settled if (s.mask & change.mask).any()),
+            )
+            for change in merged(self.view, parts, before, after)
+        ]
+
+    def _note_palettes(self) -> None:
+        """The colours of each facing's goods, once, when it is first seen with nobody there."""
+        missing = self.view.facings.keys() - self._shelves.palettes.keys()
+        if not missing:
+            return
+        width, height = self.view.size_px
+        picture = cv2.resize(self._picture.settled, (width, height), interpolation=cv2.INTER_AREA)
+        for name in sorted(missing):
+            where = self.view.room_of(name)
+            if where.any():
+                self._shelves.palettes[name] = Palette.of(np.asarray(picture, np.uint8), where)
+
+    def state(self) -> tuple[FacingState, ...]:
+        """All facings of this camera for people to look at, by name."""
+        stock = self._shelves.stock
+        return tuple(
+            FacingState(
+                name=name,
+                sku=stock.belongs[name],
+                pieces=stock.pieces[name],
+                capacity=stock.capacity[name],
+                strays=tuple(s.sku or "unknown" for s in stock.strays if s.facing == name),
+                polygon_px=tuple((float(x), float(y)) for x, y in self.view.polygons[name]),
+                hand=self._hand_before(name),
+            )
+            for name in sorted(self.view.facings)
+        )
+
+    def _hand_before(self, facing: str) -> bool:
+        if self._hand is None or self._scene.calm:
+            return False
+        own = np.zeros(self._hand.shape, np.uint8)
+        corners = np.rint(self.view.polygons[facing] / self.view.scale).astype(np.int32)
+        cv2.fillConvexPoly(own, corners, 1)
+        return bool(np.count_nonzero(self._hand & (own > 0)) > 20)
+
+    def _event(self, change: Change, rest_since_s: float, frame: Frame, number: int) -> Seen | None:
+        reach = self._reaches.behind(change.mask, rest_since_s)
+        crops = self._picture.crops(change, frame)
+        verdict, recognition = self._judged(change, crops, frame)
+        if verdict is None:
+            return None
+        event_id = f"{self.camera}-{frame.index:07d}-{number}"
+        self._book(verdict, change, crops, event_id)
+        stored = tuple(
+            StoredCrop(f"{event_id}-{moment}.jpg", image)
+            for moment, image in (("before", crops.before), ("after", crops.after))
+        )
+        return Seen(self._written(event_id, change, reach, verdict, recognition, stored), stored)
+
+    def _judged(
+        self, change: Change, crops: ObjectCrops, frame: Frame
+    ) -> tuple[Verdict | None, Recognition | None]:
+        shelves, look = self._shelves, crops.look
+        if look is None:
+            return None, None
+        palette = shelves.palettes.get(change.facing)
+        sight = Sight(
+            facing=change.facing,
+            u_m=change.u_m,
+            direction=change.direction,
+            numbers=numbers(self.view, change, self._picture.settled, frame.image),
+            looks=shelves.gallery.alike(look),
+            own_colours=palette.holds(look, crops.work_pixels) if palette is not None else None,
+            twin=twin(self.view, change, frame.image, self._picture.settled)
+            if change.direction == "appeared"
+            else 0.0,
+        )
+        verdict = judge(sight, shelves.stock)
+        recognition = None
+        if (
+            self._recogniser is not None
+            and verdict is not None
+            and (verdict.kind == "put_back" or verdict.outcome != "accept")
+        ):
+            recognition = self._recogniser.recognise([crops.object])
+            verdict = judge(replace(sight, recognition=recognition), shelves.stock)
+        return verdict, recognition
+
+    def _book(self, verdict: Verdict, change: Change, crops: ObjectCrops, event_id: str) -> None:
+        """Bring the live planogram and the gallery up to date."""
+        shelves = self._shelves
+        if verdict.kind == "take":
+            if verdict.stray is not None:
+                shelves.stock = shelves.stock.stray_taken(verdict.stray)
+            else:
+                shelves.stock = shelves.stock.taken(change.facing, verdict.quantity)
+        else:
+            sku = verdict.sku
+            shelves.stock = shelves.stock.put_back(
+                change.facing, change.u_m, sku, verdict.quantity, event_id
+            )
+        if verdict.sku is not None and verdict.outcome == "accept" and crops.look is not None:
+            shelves.gallery = shelves.gallery.with_look(verdict.sku, crops.look)
+
+    def _written(
+        self,
+        event_id: str,
+        change: Change,
+        reach: Reach,
+        verdict: Verdict,
+        recognition: Recognition | None,
+        stored: tuple[StoredCrop, ...],
+    ) -> InteractionEvent:
+        clip = f"{self.camera} {max(0.0, reach.started_at_s - 1):.2f}-{reach.ended_at_s + 1:.2f}"
+        return InteractionEvent(
+            event_id=event_id,
+            kind=verdict.kind,
+            camera=self.camera,
+            fixture=change.fixture,
+            facing=change.facing,
+            started_at_s=reach.started_at_s,
+            ended_at_s=reach.ended_at_s,
+            floor_m=self.view.before_front(change.fixture, change.u_m, _ARM_M),
+            sku=verdict.sku,
+            quantity=verdict.quantity,
+            outcome=verdict.outcome,
+            candidates=verdict.candidates,
+            evidence=Evidence(
+                crops=tuple(each.name for each in stored),
+                clip=clip,
+                recognition=recognition,
+                reason=verdict.reason,
+            ),
+        )
