@@ -6,6 +6,8 @@ about training and a lost worker costs one category's step, which resumes from i
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
@@ -15,6 +17,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from cloud_trainer.errors import WalkoutTrainerError
 
 # glibc hands blocks of over 32 MB back to the kernel when they are freed, and every activation of
 # the next step is then paged in again: keeping them doubles the speed of training on a CPU.
@@ -88,7 +92,8 @@ class LocalExecutor(Executor):
         waiting = list(jobs)
         running: dict[str, tuple[Job, subprocess.Popen[bytes]]] = {}
         ended: dict[str, Outcome] = {}
-        threads = max(1, (os.cpu_count() or 1) // min(self._workers, max(len(jobs), 1)))
+        cores = len(os.sched_getaffinity(0))
+        threads = max(1, cores // min(self._workers, max(len(jobs), 1)))
         try:
             while waiting or running:
                 while waiting and len(running) < self._workers:
@@ -136,6 +141,30 @@ def _outcome(job: Job, returncode: int) -> Outcome:
 
 def _tail(path: Path) -> Iterator[str]:
     yield from path.read_text(errors="replace").splitlines()[-20:]
+
+
+@contextlib.contextmanager
+def sole_worker(folder: Path) -> Iterator[None]:
+    """Hold a job's folder, so that no second worker writes to it.
+
+    A worker outlives a parent that was killed; the lock is the kernel's and ends with its process.
+
+    Raises:
+        WalkoutTrainerError: Another worker holds the folder.
+    """
+    with (folder / "worker.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as err:
+            lock.seek(0)
+            raise WalkoutTrainerError(
+                f"process {lock.read().strip() or 'unknown'} still works in {folder}: wait for it, "
+                "or stop it, and run the command again"
+            ) from err
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 def write_progress(folder: Path, progress: Mapping[str, object]) -> None:

@@ -61,6 +61,7 @@ _TWO_STARTS: _Starts = ((0.1, 0.7), (0.4, 0.3))
 # Just beyond TL little has changed and the bound is still at its limit: it takes some more right
 # answers of the full check to make room for any.
 _STARTS_BEYOND: _Starts = ((0.4, 1.0),)
+_LARGER_BUDGETS = (1.5, 2.0, 3.0, 5.0, 10.0)  # times the budget asked for
 _PLENTY = 4  # so many times the smallest sample that could certify anything
 
 logger = logging.getLogger(__name__)
@@ -179,13 +180,32 @@ def fit_with_notes(
             if pairs and _inherits(queries, pairs[-1], budget, margin_weight):
                 notes.append(f"{shortage}; until then the thresholds for {pairs[-1].pool} apply")
                 continue
-            notes.append(f"{shortage}; until then nothing is accepted at once")
+            larger = _smallest_larger_budget(size, queries, budget, margin_weight)
+            notes.append(f"{shortage}; until then nothing is accepted at once{larger}")
         pairs.append(pair)
     return ThresholdFit(
         thresholds=Thresholds(margin_weight=margin_weight, budget=budget, pairs=tuple(pairs)),
         rejected_basis=("share of known" if bool(pools[1].known.all()) else "share of rejected"),
         notes=tuple(notes),
     )
+
+
+def _smallest_larger_budget(
+    size: int, queries: PooledQueries, budget: ErrorBudget, margin_weight: float
+) -> str:
+    """What accepted error these queries could show, and what would then be accepted, in words."""
+    for times in _LARGER_BUDGETS:
+        error = budget.accepted_error * times
+        if error >= 0.5:
+            break
+        larger = budget.model_copy(update={"accepted_error": error})
+        pair, _ = _fit_pair(size, queries, larger, margin_weight)
+        if pair.tl != NEVER_ACCEPT:
+            return (
+                f" (a budget of {error:.2%} could be kept, with {pair.accepted_share:.0%} "
+                "accepted at once)"
+            )
+    return ""
 
 
 def upper_bound(wrong: float, count: float, confidence: float) -> float:

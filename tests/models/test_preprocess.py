@@ -139,8 +139,8 @@ def test_of_a_photo_the_middle_is_looked_at_without_copying() -> None:
     photo = np.arange(120 * 60 * 3, dtype=np.uint8).reshape(120, 60, 3)
     region = photo_region(photo, Preprocessing())
 
-    assert region.shape == (100, 50, 3)
-    np.testing.assert_array_equal(region, photo[10:110, 5:55])
+    assert region.shape == (90, 45, 3)
+    np.testing.assert_array_equal(region, photo[15:105, 7:52])
     assert np.shares_memory(region, photo)
 
 

@@ -52,15 +52,16 @@ def test_a_catalogue_becomes_a_bundle_that_opens_and_recognises(trained: Path) -
     assert not (trained / ".training").exists()
 
 
+@pytest.mark.parametrize("during", ["held-out", "all"])
 def test_killed_training_resumes_to_the_bundle_it_would_have_made(
-    photos: Path, trained: Path, tmp_path: Path
+    photos: Path, trained: Path, tmp_path: Path, during: str
 ) -> None:
     out = tmp_path / "bundles"
     arguments = _command(photos, "--out", out, "--steps", 60)
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
-        checkpoint = out / ".training" / "all" / "checkpoint.pt"
+        checkpoint = out / ".training" / "all" / during / "checkpoint.pt"
         deadline = time.monotonic() + 120
         while not checkpoint.exists() and time.monotonic() < deadline:
             assert process.poll() is None, "training ended before it could be killed"

@@ -1,0 +1,197 @@
+"""What held-out scenes say of a trained network: its thresholds, its accuracy, what INT8 costs it.
+
+Owns the judgement of one network on photos it has not seen. Does not own training it (``train``)
+nor what is shipped in the end (``category``).
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud_trainer.datasets import PhotoStore
+from cloud_trainer.export import export_networks, onnx_model, rounded_to_fp16
+from cloud_trainer.inference import NetworkSession
+from cloud_trainer.quantise import quantise
+from cloud_trainer.scenes import Split
+from cloud_trainer.thresholds import PooledQueries, fit_with_notes
+from models.bundle import Vectors
+from models.catalogue import Photo
+from models.consensus import consensus
+from models.decision import ErrorBudget, Thresholds, pool
+from models.embedder import Embedder
+from models.preprocess import Preprocessing
+
+logger = logging.getLogger(__name__)
+
+POOL_SIZES = (1, 3, 5)
+INT8_RANGE_PHOTOS = 96
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the held-out scenes say.
+
+    Attributes:
+        thresholds: TL and TH, fitted to them.
+        notes: What the thresholds could not have, in words.
+        photos: Number of held-out photos.
+        accuracy: Share of them whose nearest centroid is the right product.
+        int8_accuracy: The same of the network as INT8.
+    """
+
+    thresholds: Thresholds
+    notes: tuple[str, ...]
+    photos: int
+    accuracy: float
+    int8_accuracy: float
+
+
+class Eye:
+    """Looks at photos as a device would, through whichever network it is given.
+
+    Args:
+        skus: Products in the order of their rows.
+        store: Where the photos' pixels are.
+        preprocessing: How a device prepares a photo.
+    """
+
+    def __init__(
+        self, skus: Sequence[str], store: PhotoStore, preprocessing: Preprocessing
+    ) -> None:
+        self._row = {sku: row for row, sku in enumerate(skus)}
+        self._store, self._preprocessing = store, preprocessing
+
+    def crops(self, photos: Sequence[Photo]) -> NDArray[np.uint8]:
+        """Network inputs, shape ``(N, S, S, 3)``, uint8 BGR."""
+        return self._store.crops(photos, self._preprocessing)
+
+    def rows(self, photos: Sequence[Photo]) -> NDArray[np.int32]:
+        """Product row of each photo, shape ``(N,)``."""
+        return np.array([self._row[photo.sku] for photo in photos], dtype=np.int32)
+
+    def embed(self, session: NetworkSession, photos: Sequence[Photo]) -> NDArray[np.float32]:
+        """Unit embeddings, shape ``(N, D)``."""
+        parts = [
+            session.embed(self.crops(photos[start : start + _AT_ONCE]))
+            for start in range(0, len(photos), _AT_ONCE)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, session.embedding_dim or 0), "f4")
+
+    def spread(self, photos: Sequence[Photo], count: int) -> list[Photo]:
+        """At most ``count`` photos from all over the given ones."""
+        picks = np.linspace(0, len(photos) - 1, min(len(photos), count)).astype(int)
+        return [photos[pick] for pick in sorted(set(picks.tolist()))]
+
+    def vectors(
+        self,
+        session: NetworkSession,
+        photos: Sequence[Photo],
+        scenes: Sequence[int],
+        negatives: Sequence[Photo] = (),
+    ) -> Vectors:
+        """Centroids, anchors and negatives.
+
+        A centroid is the mean over scenes of each scene's mean, so that a shelf photographed
+        twenty times does not stand for the product alone.
+
+        Args:
+            session: The network.
+            photos: Photos of every product.
+            scenes: Scene of each photo.
+            negatives: Photos of what products are not.
+        """
+        anchors, rows = self.embed(session, photos), self.rows(photos)
+        number = np.array(scenes)
+        centroids = [
+            pool(np.stack([pool(anchors[number == scene]) for scene in np.unique(number[own])]))
+            for own in (rows == row for row in range(len(self._row)))
+        ]
+        return Vectors(
+            centroids=np.stack(centroids),
+            anchors=anchors,
+            anchor_products=rows,
+            negatives=self.embed(session, negatives),
+            negative_products=self.rows(negatives),
+        )
+
+
+def judge(
+    network: Embedder, split: Split, eye: Eye, budget: ErrorBudget, folder: Path
+) -> Judgement:
+    """Judge a network that learned from ``split.train`` on ``split.holdout``.
+
+    Args:
+        network: The trained network, as it would be shipped.
+        split: Photos it learned from and photos it did not see; neither empty.
+        eye: Looks at them.
+        budget: What errors the thresholds may make.
+        folder: For files that are gone afterwards.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as exported:
+        files = export_networks(rounded_to_fp16(network), Path(exported))
+        session = NetworkSession(files.fp32)
+        vectors = eye.vectors(session, split.train, split.train_scenes)
+        held_out = eye.embed(session, split.holdout)
+        truth = eye.rows(split.holdout)
+        thresholds, notes = _thresholds(held_out, truth, split.holdout_scenes, vectors, budget)
+        int8 = Path(exported) / "embedder.int8.onnx"
+        range_crops = eye.crops(eye.spread(split.train, INT8_RANGE_PHOTOS))
+        quantise(onnx_model(rounded_to_fp16(network)), range_crops, int8)
+        as_int8 = eye.embed(NetworkSession(int8), split.holdout)
+        return Judgement(
+            thresholds=thresholds,
+            notes=notes,
+            photos=len(split.holdout),
+            accuracy=_accuracy(held_out, truth, vectors),
+            int8_accuracy=_accuracy(as_int8, truth, vectors),
+        )
+
+
+def _accuracy(embeddings: NDArray[np.float32], truth: NDArray[np.int32], vectors: Vectors) -> float:
+    return float(((embeddings @ vectors.centroids.T).argmax(1) == truth).mean())
+
+
+def _thresholds(
+    held_out: NDArray[np.float32],
+    truth: NDArray[np.int32],
+    scenes: Sequence[int],
+    vectors: Vectors,
+    budget: ErrorBudget,
+) -> tuple[Thresholds, tuple[str, ...]]:
+    scene = np.array(scenes, np.int64)
+    queries: dict[int, PooledQueries] = {}
+    for size in POOL_SIZES:
+        # Frames of one item share its scene: a pool over several would flatter.
+        starts = [at for at in range(len(truth) - size + 1) if scene[at] == scene[at + size - 1]]
+        if starts:
+            pooled = np.stack([consensus(held_out[at : at + size]).embedding for at in starts])
+            queries[size] = _queries(pooled, truth[starts], scene[starts], vectors)
+    fit = fit_with_notes(queries, budget)
+    return fit.thresholds, fit.notes
+
+
+def _queries(
+    embeddings: NDArray[np.float32],
+    truth: NDArray[np.int32],
+    scene: NDArray[np.int64],
+    vectors: Vectors,
+) -> PooledQueries:
+    """Distances of queries of known products ``(Q, D)`` to a category's vectors."""
+    distances = 1 - embeddings @ vectors.centroids.T
+    order = np.argsort(distances, axis=1)[:, :2]
+    nearest_anchor = vectors.anchor_products[(embeddings @ vectors.anchors.T).argmax(1)]
+    return PooledQueries(
+        distances=np.take_along_axis(distances, order, 1),
+        correct=order[:, 0] == truth,
+        known=np.ones(len(truth), dtype=bool),
+        anchors_agree=nearest_anchor == order[:, 0],
+        groups=scene,
+    )
