@@ -163,7 +163,7 @@ class Camera(Closed):
         origin = self.position_m
         with np.errstate(divide="ignore", invalid="ignore"):
             along = (height_m - origin[2]) / rays[:, 2]
-        points = origin[:2] + along[:, None] * rays[:, :2]
+        points = np.asarray(origin[:2] + along[:, None] * rays[:, :2])
         points[~(along > 0)] = np.nan
         return points
 

@@ -17,6 +17,8 @@
     |   +-- CameraEndedError        a recording was read to its end
     +-- TrackingError             cameras or scans that shoppers cannot be followed with
     |   +-- DetectorError         a person detector cannot be opened or does not give what it should
+    +-- ConfigError               store.yaml, or what it names, cannot be used
+    +-- QueueFullError            a channel that drops nothing had no room in time
     +-- CheckoutError             a step of the checkout that the basket's state does not allow
         +-- PriceError            a product has no price that the shop can charge
         +-- LedgerError           the ledger cannot be opened or written
@@ -29,6 +31,8 @@ A bundle that is wrong in itself raises ``models.bundle.BundleError``, a photo t
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class WalkoutEdgeError(Exception):
@@ -113,3 +117,21 @@ class CameraStalledError(CameraLostError):
 
 class CameraEndedError(CameraError):
     """A recording was read to its end."""
+
+
+class ConfigError(WalkoutEdgeError):
+    """A configuration cannot be used.
+
+    Attributes:
+        complaints: What is wrong, one line each, with file, line, field and what to do.
+    """
+
+    def __init__(self, complaints: Sequence[str]) -> None:
+        self.complaints = tuple(complaints)
+        more = len(self.complaints) - 1
+        also = f" ({more} more: walkout-edge config check shows them all)" if more else ""
+        super().__init__(f"{self.complaints[0]}{also}")
+
+
+class QueueFullError(WalkoutEdgeError):
+    """A channel that drops nothing had no room in the time given."""

@@ -33,7 +33,7 @@ _PACKAGE_OF_PROVIDER: Final = {
     "OpenVINOExecutionProvider": "onnxruntime-openvino",
 }
 # ONNX Runtime's exceptions share no base class of their own.
-_ORT_ERRORS: Final = (
+ORT_ERRORS: Final = (
     ort_state.EPFail,
     ort_state.Fail,
     ort_state.InvalidArgument,
@@ -144,9 +144,9 @@ class OnnxRuntimeEmbedder(Embedder):
             self._session = onnxruntime.InferenceSession(
                 str(network), session_options(threads), providers=list(providers)
             )
-        except _ORT_ERRORS as err:
+        except ORT_ERRORS as err:
             raise EmbedderError(
-                f"ONNX Runtime cannot open {network}: {_first_line(err)}; fetch the bundle again"
+                f"ONNX Runtime cannot open {network}: {first_line(err)}; fetch the bundle again"
             ) from err
         require_providers(providers, self._session.get_providers())
         self._require_interface(network)
@@ -215,12 +215,13 @@ class OnnxRuntimeEmbedder(Embedder):
                 )
                 for at in range(0, len(crops), _LARGEST_BATCH)
             ]
-        except _ORT_ERRORS as err:
+        except ORT_ERRORS as err:
             raise EmbedderError(
-                f"ONNX Runtime failed on {len(crops)} crops: {_first_line(err)}"
+                f"ONNX Runtime failed on {len(crops)} crops: {first_line(err)}"
             ) from err
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _first_line(err: Exception) -> str:
+def first_line(err: Exception) -> str:
+    """What an exception of ONNX Runtime says first; the rest is its own call stack."""
     return (str(err).strip().splitlines() or [type(err).__name__])[0]

@@ -1,0 +1,211 @@
+"""Who is who: how sure it is that a track still is the shopper it was.
+
+When two people stand too close to tell apart, no tracker knows afterwards which is which; most
+guess and forget that they guessed. Here every body carries a belief, a probability for each
+identity it may have. Coming too close mixes the beliefs of two bodies, looks that are clearly
+somebody's sharpen them again, and what remains uncertain is told with every track, so that nobody
+is charged for it.
+
+After Shin, Guibas and Zhao, "A Distributed Algorithm for Managing Multi-Target Identities in
+Wireless Ad-hoc Sensor Networks" (IPSN 2003): mixing, local evidence, and Sinkhorn scaling to keep
+the beliefs doubly stochastic. Pure. Does not own where anybody is (``tracks``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from edge.tracking.assignment import assign
+from edge.tracking.observations import Look, blend_looks, look_distance
+
+_WORTH_TELLING: Final = 0.02
+_SURE: Final = 0.98
+# Spread of the Hellinger distance of one person's looks to another look of theirs. Evidence of one
+# separation is capped: light and posture change together for all pixels of a body.
+_LOOK_SD: Final = 0.13
+_MOST_EVIDENCE: Final = 5.0
+_FRESH_LOOKS: Final = 4
+_LEARNING_SHARE: Final = 0.06
+_REMEMBERED_LOOKS: Final = 500
+
+
+@dataclass(frozen=True)
+class Swap:
+    """A body's identity may be another's.
+
+    Attributes:
+        track_id: Whose it may be.
+        probability: How likely, 0 to 1.
+        at_s: When the two were last too close to tell apart.
+    """
+
+    track_id: str
+    probability: float
+    at_s: float
+
+
+@dataclass(eq=False)
+class _Body:
+    label: str
+    belief: dict[str, float]
+    recent: Mapping[str, Look] = field(default_factory=dict)
+    recent_count: int = 0
+    mixed_with: set[int] = field(default_factory=set)
+    mixed_at_s: dict[str, float] = field(default_factory=dict)
+
+
+class Identities:
+    """The beliefs of all bodies on the floor. A body is a number the tracker gives."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[int, _Body] = {}
+        self._looks: dict[str, Mapping[str, Look]] = {}
+        self._episodes: dict[tuple[int, int], float] = {}
+
+    def enter(self, body: int, label: str, belief: Mapping[str, float], at_s: float) -> None:
+        """A body appears under a label, with the identities it may have."""
+        self._bodies[body] = _Body(label, dict(belief), mixed_at_s=dict.fromkeys(belief, at_s))
+
+    def leave(self, body: int) -> None:
+        """A body is gone. The others keep what they may have of its identity."""
+        self._bodies.pop(body, None)
+        self._episodes = {pair: p for pair, p in self._episodes.items() if body not in pair}
+        for other in self._bodies.values():
+            other.mixed_with.discard(body)
+        while len(self._looks) > _REMEMBERED_LOOKS:
+            del self._looks[next(iter(self._looks))]
+
+    def label(self, body: int) -> str:
+        """The identity a body goes by: the likeliest, and no two bodies go by the same."""
+        return self._bodies[body].label
+
+    def belief(self, body: int) -> dict[str, float]:
+        """How likely a body is which identity; sums to 1."""
+        return dict(self._bodies[body].belief)
+
+    def swaps(self, body: int) -> tuple[Swap, ...]:
+        """Whom a body may be besides its label, likeliest first."""
+        mine = self._bodies[body]
+        found = [
+            Swap(name, round(p, 4), mine.mixed_at_s[name])
+            for name, p in mine.belief.items()
+            if name != mine.label and p >= _WORTH_TELLING
+        ]
+        return tuple(sorted(found, key=lambda swap: (-swap.probability, swap.track_id)))
+
+    def looks_of(self, track_id: str) -> Mapping[str, Look]:
+        """What an identity looks like, as learned while it was sure who it was."""
+        return self._looks.get(track_id, {})
+
+    def close(self, one: int, other: int, probability: float, at_s: float) -> None:
+        """Two bodies are so close that they may have been swapped with this probability.
+
+        Called with every scan of one closeness; only what exceeds its worst moment so far mixes.
+        """
+        pair = (min(one, other), max(one, other))
+        before = self._episodes.get(pair, 0.0)
+        total = min(probability, 0.5)
+        if total <= before:
+            return
+        self._episodes[pair] = total
+        # Mixing by `more` on top of `before` has swapped with probability `total` in all.
+        more = (total - before) / (1 - 2 * before)
+        first, second = self._bodies[one], self._bodies[other]
+        names = first.belief.keys() | second.belief.keys()
+        mixed = {
+            name: (first.belief.get(name, 0.0), second.belief.get(name, 0.0))
+            for name in sorted(names)
+        }
+        first.belief = {n: (1 - more) * a + more * b for n, (a, b) in mixed.items()}
+        second.belief = {n: (1 - more) * b + more * a for n, (a, b) in mixed.items()}
+        for body, partner in ((first, other), (second, one)):
+            body.mixed_with.add(partner)
+            body.mixed_at_s = {n: body.mixed_at_s.get(n, at_s) for n in mixed} | dict.fromkeys(
+                (n for n, (a, b) in mixed.items() if a != b), at_s
+            )
+            body.recent, body.recent_count = {}, 0
+
+    def apart(self, one: int, other: int) -> None:
+        """Two bodies are clear of each other: the next closeness counts anew."""
+        self._episodes.pop((min(one, other), max(one, other)), None)
+
+    def seen(self, body: int, looks: Mapping[str, Look], alone: bool, at_s: float) -> None:
+        """A body was seen; when nobody is near it, its looks are learned and used as evidence."""
+        if not looks or not alone:
+            return
+        mine = self._bodies[body]
+        if mine.belief.get(mine.label, 0.0) >= _SURE:
+            learned = self._looks.get(mine.label, {})
+            self._looks[mine.label] = blend_looks(learned, looks, _LEARNING_SHARE)
+            mine.mixed_with.clear()
+            return
+        share = 1 / (mine.recent_count + 1)
+        mine.recent, mine.recent_count = (
+            blend_looks(mine.recent, looks, share),
+            mine.recent_count + 1,
+        )
+        if mine.recent_count >= _FRESH_LOOKS and mine.mixed_with:
+            self._weigh(body, at_s)
+
+    def _weigh(self, body: int, at_s: float) -> None:
+        """Let looks speak once for all bodies that mixed since they last did."""
+        involved = self._involved(body)
+        if any(self._bodies[each].recent_count < _FRESH_LOOKS for each in involved[1:]):
+            return  # wait until everybody in it has been seen alone
+        names = sorted({name for each in involved for name in self._bodies[each].belief})
+        beliefs = np.array(
+            [[self._bodies[each].belief.get(name, 0.0) for name in names] for each in involved]
+        )
+        fits = np.array([[self._fit(each, name) for name in names] for each in involved])
+        sharpened = _scaled(beliefs * np.exp(fits), beliefs.sum(axis=0))
+        for row, each in zip(sharpened, involved, strict=True):
+            mine = self._bodies[each]
+            mine.belief = {n: float(p) for n, p in zip(names, row, strict=True) if p > 1e-6}
+            mine.mixed_with.clear()
+            mine.mixed_at_s = {n: mine.mixed_at_s.get(n, at_s) for n in mine.belief}
+            mine.recent, mine.recent_count = {}, 0
+        self._relabel(involved)
+
+    def _fit(self, body: int, name: str) -> float:
+        distance = look_distance(self._bodies[body].recent, self._looks.get(name, {}))
+        if distance is None:
+            return -_MOST_EVIDENCE / 2
+        return max(-_MOST_EVIDENCE, -0.5 * (distance / _LOOK_SD) ** 2)
+
+    def _involved(self, body: int) -> list[int]:
+        found, queue = [body], [body]
+        while queue:
+            for partner in sorted(self._bodies[queue.pop()].mixed_with):
+                if partner in self._bodies and partner not in found:
+                    found.append(partner)
+                    queue.append(partner)
+        return found
+
+    def _relabel(self, involved: Sequence[int]) -> None:
+        """Hand the labels of these bodies out again, to the likeliest joint choice of owners."""
+        labels = [self._bodies[each].label for each in involved]
+        beliefs = np.array(
+            [[self._bodies[each].belief.get(name, 0.0) for name in labels] for each in involved]
+        )
+        # Where nothing speaks for a change, everybody keeps theirs.
+        costs = -np.log(np.maximum(beliefs, 1e-9)) - 1e-3 * np.eye(len(labels))
+        for row, column in assign(costs, 1e3).items():
+            self._bodies[involved[row]].label = labels[column]
+
+
+def _scaled(weights: np.ndarray, masses: np.ndarray) -> np.ndarray:
+    """Sinkhorn scaling: rows sum to 1, columns to what their identity had among these bodies."""
+    scaled = np.maximum(weights, 1e-12)
+    for _ in range(50):
+        scaled = scaled / scaled.sum(axis=1, keepdims=True)
+        columns = scaled.sum(axis=0)
+        scaled = scaled * np.where(columns > 0, masses / columns, 0.0)
+        if math.isclose(float(np.abs(scaled.sum(axis=1) - 1).max()), 0.0, abs_tol=1e-6):
+            break
+    result: np.ndarray = scaled / scaled.sum(axis=1, keepdims=True)
+    return result

@@ -1,0 +1,119 @@
+"""Check-ins and sessions: the values. How they find their tracks is ``sessions``' to know.
+
+A session is a basket to be paid: one shopper, or a group whose members each check in. It ends when
+all its members have left by a door.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["shopper", "staff"]
+MemberState = Literal["waiting", "bound", "nobody_there", "left", "lost"]
+ChangeKind = Literal["opened", "joined", "bound", "nobody_there", "lost", "found", "left", "closed"]
+
+
+@dataclass(frozen=True)
+class CheckIn:
+    """Somebody showed a token or a badge at the entry.
+
+    Attributes:
+        checkin_id: Unique; the same when it is delivered again.
+        at_s: When, on the clock of the tracks.
+        token_hash: Hash of the token; the token itself stays outside.
+        shopper: Label of the person for people.
+        role: Shopper or staff.
+        group: The ``checkin_id`` of the group's first member; its own when alone.
+    """
+
+    checkin_id: str
+    at_s: float
+    token_hash: str
+    shopper: str
+    role: Role
+    group: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """One person of a session.
+
+    Attributes:
+        checkin: How they checked in.
+        state: Where they are in their visit.
+        track_id: Their track; ``None`` until bound.
+        may_be: Tracks that the check-in could as well have belonged to.
+        changed_at_s: When the state was reached.
+    """
+
+    checkin: CheckIn
+    state: MemberState
+    track_id: str | None
+    may_be: tuple[str, ...]
+    changed_at_s: float
+
+
+@dataclass(frozen=True)
+class Session:
+    """One basket's people.
+
+    Attributes:
+        session_id: The ``group`` of its check-ins.
+        role: Shopper or staff.
+        opened_at_s: When its first member checked in.
+        closed_at_s: When its last member had left; ``None`` while open.
+        members: In the order they checked in.
+    """
+
+    session_id: str
+    role: Role
+    opened_at_s: float
+    closed_at_s: float | None
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class SessionChange:
+    """Something that happened to a session.
+
+    Attributes:
+        kind: ``opened`` and ``joined`` by a check-in; ``bound`` to a track, or ``nobody_there``;
+            a member's track ``lost`` or ``found`` again; a member ``left``; the session ``closed``.
+        at_s: When.
+        session_id: Whose.
+        checkin_id: Of the member; of the last one for ``closed``.
+        track_id: The member's track, when it has one.
+        reason: Why, in words.
+    """
+
+    kind: ChangeKind
+    at_s: float
+    session_id: str
+    checkin_id: str
+    track_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """How check-ins and tracks find each other.
+
+    Attributes:
+        waits_s: A check-in waits so long for a track in the entry zone.
+        settles_s: With several to choose from, wait so long for the others to check in too.
+        seen_around_s: A track counts as at the entry when it was there within this time of the
+            check-in.
+        entry_margin_m: How far beyond the zone's border still counts.
+        order_is_clear_s: Two who came in at least so far apart check in in that order.
+        reader_is_clear_m: One who is nearer to the reader by this much is the one at the reader.
+        remembers_s: Closed sessions are known so long, for interactions that are judged late.
+    """
+
+    waits_s: float = 6.0
+    settles_s: float = 1.0
+    seen_around_s: float = 1.5
+    entry_margin_m: float = 0.3
+    order_is_clear_s: float = 0.8
+    reader_is_clear_m: float = 0.5
+    remembers_s: float = 600.0

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from calibration.format import Point2
+from edge.events import Evidence, InteractionEvent
+from edge.tracking.attribution import Attribution, attribute
+from edge.tracking.history import TrackHistory
+from edge.tracking.identity import Swap
+from edge.tracking.session import CheckIn, Member, Session
+from tests.edge.tracking.pictures import SHELF
+from tests.edge.tracking.test_sessions import track
+
+FRONT = (3.0, 4.0)  # in front of the shelf's middle, whose front is at y = 4.6
+
+
+def event(floor_m: Point2 = FRONT, at_s: float = 10.0) -> InteractionEvent:
+    return InteractionEvent(
+        event_id="e-1",
+        kind="take",
+        camera="shelf-1",
+        fixture="shelf-a",
+        facing="a-1",
+        started_at_s=at_s,
+        ended_at_s=at_s + 1.2,
+        floor_m=floor_m,
+        sku="sku-1",
+        quantity=1,
+        outcome="accept",
+        candidates=(),
+        evidence=Evidence((), None, None, "drawn"),
+    )
+
+
+def member(number: int, track_id: str | None, may_be: tuple[str, ...] = ()) -> Member:
+    checkin = CheckIn(f"c-{number}", 1.0, "hash", f"shopper-{number}", "shopper", f"c-{number}")
+    return Member(checkin, "bound", track_id, may_be, 1.0)
+
+
+def session(number: int, *members: Member) -> Session:
+    return Session(f"c-{number}", "shopper", 1.0, None, members)
+
+
+ANNA, BEN = session(1, member(1, "t-1")), session(2, member(2, "t-2"))
+
+
+def judged(
+    places: Mapping[str, Point2],
+    sessions: Sequence[Session] = (ANNA, BEN),
+    floor_m: Point2 = FRONT,
+    **more: Mapping[str, Any],
+) -> Attribution:
+    history = TrackHistory()
+    for k in range(60, 100):
+        at_s = k / 7.5
+        history.add(
+            at_s,
+            [
+                track(name, at_s, at, **more.get(name.replace("-", ""), {}))
+                for name, at in places.items()
+            ],
+        )
+    return attribute(event(floor_m), SHELF, history, sessions)
+
+
+def test_the_one_who_stands_there_is_charged() -> None:
+    found = judged({"t-1": (3.0, 3.95), "t-2": (1.0, 1.0)})
+    assert (found.kind, found.session_id) == ("one", "c-1")
+    assert found.claims[0].share > 0.95
+    assert "c-1" in found.reason
+
+
+@pytest.mark.parametrize("apart_m", [1.0, 1.3])
+def test_two_at_one_shelf_are_told_apart_by_where_the_reach_came_from(apart_m: float) -> None:
+    found = judged({"t-1": (2.5, 4.0), "t-2": (2.5 + apart_m, 4.0)}, floor_m=(2.55, 4.05))
+    assert (found.kind, found.session_id) == ("one", "c-1")
+
+
+def test_two_who_both_could_have_are_both_named_and_nobody_is_charged() -> None:
+    found = judged({"t-1": (2.8, 4.0), "t-2": (3.2, 4.0)})
+    assert (found.kind, found.session_id) == ("several", None)
+    assert {claim.session_id for claim in found.claims} == {"c-1", "c-2"}
+    assert "10 times likelier" in found.reason
+
+
+def test_two_of_one_group_are_one_session() -> None:
+    family = session(1, member(1, "t-1"), member(3, "t-2"))
+    found = judged({"t-1": (2.8, 4.0), "t-2": (3.2, 4.0)}, [family])
+    assert (found.kind, found.session_id) == ("one", "c-1")
+    assert found.claims[0].track_ids == ("t-1", "t-2")
+
+
+def test_nobody_near_is_nobody_and_says_how_far_the_nearest_was() -> None:
+    found = judged({"t-1": (3.0, 1.0)})
+    assert (found.kind, found.claims) == ("none", ())
+    assert "3.0 m away" in found.reason
+
+
+def test_an_empty_floor_is_nobody() -> None:
+    found = judged({})
+    assert found.kind == "none"
+    assert "nobody was within reach of shelf-a" in found.reason
+
+
+def test_who_has_no_session_is_never_charged_and_stands_in_the_way_of_a_guess() -> None:
+    alone = judged({"t-7": (3.0, 4.0)})
+    assert (alone.kind, alone.claims[0].session_id) == ("none", None)
+    beside = judged({"t-7": (2.9, 4.0), "t-1": (3.1, 4.0)})
+    assert beside.kind == "several"
+
+
+def test_a_track_that_may_be_somebody_else_is_left_to_a_person() -> None:
+    swaps = {"swaps": (Swap("t-2", 0.4, 5.0),)}
+    found = judged({"t-1": (3.0, 4.0), "t-2": (1.0, 1.0)}, t1=swaps)
+    assert found.kind == "several"
+    assert {claim.session_id for claim in found.claims} == {"c-1", "c-2"}
+
+
+def test_a_swap_that_is_unlikely_enough_does_not_stop_a_charge() -> None:
+    swaps = {"swaps": (Swap("t-2", 0.03, 5.0),)}
+    found = judged({"t-1": (3.0, 4.0), "t-2": (1.0, 1.0)}, t1=swaps)
+    assert (found.kind, found.session_id) == ("one", "c-1")
+
+
+def test_a_swap_within_one_group_does_not_matter() -> None:
+    family = session(1, member(1, "t-1"), member(3, "t-2"))
+    swaps = {"swaps": (Swap("t-2", 0.5, 5.0),)}
+    found = judged({"t-1": (3.0, 4.0), "t-2": (1.0, 1.0)}, [family], t1=swaps)
+    assert (found.kind, found.session_id) == ("one", "c-1")
+
+
+def test_an_uncertain_checkin_is_left_to_a_person() -> None:
+    unsure = session(1, member(1, "t-1", may_be=("t-2",)))
+    sure = session(2, member(2, "t-2"))
+    found = judged({"t-1": (1.0, 1.0), "t-2": (3.0, 4.0)}, [unsure, sure])
+    assert found.kind == "several"
+
+
+def test_a_passer_by_at_the_end_of_the_reach_does_not_take_it_over() -> None:
+    history = TrackHistory()
+    for k in range(60, 100):
+        at_s = k / 7.5
+        passing = (0.5 + 0.25 * (k - 72), 3.2)
+        history.add(at_s, [track("t-1", at_s, (3.0, 4.05)), track("t-2", at_s, passing)])
+    found = attribute(event(), SHELF, history, [ANNA, BEN])
+    assert (found.kind, found.session_id) == ("one", "c-1")
+
+
+def test_the_other_side_of_the_shop_is_out_of_reach_however_vague_the_track() -> None:
+    vague = {"covariance_m2": ((1.0, 0.0), (0.0, 1.0)), "state": "hidden"}
+    found = judged({"t-1": (3.0, 4.0), "t-2": (1.0, 2.0)}, t2=vague)
+    assert (found.kind, found.session_id) == ("one", "c-1")
+
+
+def test_history_forgets_what_is_old_and_gives_the_scans_around_a_short_span() -> None:
+    history = TrackHistory(keeps_s=10)
+    for k in range(400):
+        history.add(k / 4, [track("t-1", k / 4)])
+    assert history.until_s == 99.75
+    assert history.between(1, 2) == {}
+    assert [each.at_s for each in history.between(95.1, 95.15)["t-1"]] == [95.0, 95.25]

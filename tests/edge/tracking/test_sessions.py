@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from calibration.format import Floor, Point2
+from edge.errors import TrackingError
+from edge.tracking.session import CheckIn, Role, SessionChange
+from edge.tracking.sessions import Sessions
+from edge.tracking.track import Track
+from tests.edge.tracking.scripted import SHOP, Stage, Walker
+
+AT_ENTRY = (0.5, 0.5)
+INSIDE = (3.0, 3.0)
+
+
+def track(track_id: str, at_s: float, at: Point2 = AT_ENTRY, **more: object) -> Track:
+    whole = Track(
+        track_id=track_id,
+        at_s=at_s,
+        position_m=at,
+        velocity_m_s=(0, 0),
+        covariance_m2=((0.01, 0), (0, 0.01)),
+        state="followed",
+        first_seen_s=max(0.0, at_s - 1),
+        last_seen_s=at_s,
+        found_inside=False,
+        swaps=(),
+        cameras=("overhead-1",),
+        reason="",
+    )
+    return replace(whole, **more)  # type: ignore[arg-type]
+
+
+def checkin(number: int, at_s: float, group: int | None = None, role: Role = "shopper") -> CheckIn:
+    return CheckIn(
+        f"c-{number}", at_s, f"hash-{number}", f"shopper-{number}", role, f"c-{group or number}"
+    )
+
+
+def kinds(changes: Sequence[SessionChange]) -> list[str]:
+    return [change.kind for change in changes]
+
+
+def bindings(sessions: Sessions) -> dict[str, str | None]:
+    return {m.checkin.checkin_id: m.track_id for s in sessions.sessions() for m in s.members}
+
+
+def test_a_checkin_binds_the_track_at_the_entry_and_the_session_ends_at_the_exit() -> None:
+    sessions = Sessions(SHOP)
+    assert kinds(sessions.check_in(checkin(1, 2.0))) == ["opened"]
+    [bound] = sessions.update(2.1, [track("t-1", 2.1), track("t-9", 2.1, INSIDE)])
+    assert (bound.kind, bound.track_id, bound.reason) == ("bound", "t-1", "alone at the entry")
+    assert sessions.update(9.0, [track("t-1", 9.0, INSIDE)]) == ()
+    left, closed = sessions.update(20.0, [track("t-1", 20.0, (5.4, 0.5), state="left")])
+    assert (left.kind, closed.kind, closed.at_s) == ("left", "closed", 20.0)
+    [session] = sessions.sessions()
+    assert (session.session_id, session.opened_at_s, session.closed_at_s) == ("c-1", 2.0, 20.0)
+    assert sessions.of_track("t-1") == session
+
+
+def test_a_checkin_before_the_tracker_knows_the_shopper_waits_for_the_track() -> None:
+    sessions = Sessions(SHOP)
+    sessions.check_in(checkin(1, 2.0))
+    assert sessions.update(2.1, []) == ()
+    assert kinds(sessions.update(3.5, [track("t-1", 3.5)])) == ["bound"]
+
+
+def test_a_checkin_with_nobody_at_the_entry_says_so_after_a_while() -> None:
+    sessions = Sessions(SHOP)
+    sessions.check_in(checkin(1, 2.0))
+    assert sessions.update(7.9, [track("t-1", 7.9, INSIDE)]) == ()
+    nobody, closed = sessions.update(8.1, [track("t-1", 8.1, INSIDE)])
+    assert (nobody.kind, closed.kind) == ("nobody_there", "closed")
+    assert "check in again" in nobody.reason
+    assert closed.reason == "nobody of it came in"
+    assert sessions.update(9.0, [track("t-2", 9.0)]) == ()
+
+
+def test_a_shopper_who_walks_on_quickly_is_still_theirs() -> None:
+    sessions = Sessions(SHOP)
+    sessions.update(1.8, [track("t-1", 1.8)])
+    sessions.update(2.5, [track("t-1", 2.5, (1.9, 1.9))])
+    sessions.check_in(checkin(1, 2.4))  # delivered late
+    assert bindings(sessions) == {"c-1": None}
+    sessions.update(3.0, [track("t-1", 3.0, INSIDE)])
+    assert bindings(sessions) == {"c-1": "t-1"}
+
+
+def test_two_at_the_entry_are_bound_in_the_order_they_came_in() -> None:
+    sessions = Sessions(SHOP)
+    both = [track("t-1", 3.0, first_seen_s=1.0), track("t-2", 3.0, first_seen_s=2.2)]
+    sessions.check_in(checkin(1, 2.9))
+    assert sessions.update(3.0, both) == ()  # waits for the other one
+    sessions.check_in(checkin(2, 3.3))
+    sessions.update(4.4, [replace(each, at_s=4.4) for each in both])
+    assert bindings(sessions) == {"c-1": "t-1", "c-2": "t-2"}
+    assert all(not m.may_be for s in sessions.sessions() for m in s.members)
+
+
+def test_two_who_came_in_together_are_bound_and_marked_as_exchangeable() -> None:
+    sessions = Sessions(SHOP)
+    both = [track("t-1", 3.0, first_seen_s=2.0), track("t-2", 3.0, first_seen_s=2.1)]
+    sessions.check_in(checkin(1, 2.9))
+    sessions.check_in(checkin(2, 2.95))
+    for at_s in (3.0, 4.0):
+        sessions.update(at_s, [replace(each, at_s=at_s) for each in both])
+    first = sessions.sessions()[0].members[0]
+    assert (first.track_id, first.may_be) == ("t-1", ("t-2",))
+
+
+def test_who_stands_at_the_reader_is_the_one_who_checks_in() -> None:
+    sessions = Sessions(SHOP, reader_m=(1.0, 1.0))
+    both = [track("t-1", 3.0, (0.2, 0.2)), track("t-2", 3.0, (0.95, 0.9))]
+    sessions.check_in(checkin(1, 3.0))
+    sessions.update(3.0, both)
+    [bound] = sessions.update(4.2, [replace(each, at_s=4.2) for each in both])
+    assert (bound.track_id, bound.reason) == ("t-2", "nearest to the reader")
+
+
+def test_a_group_is_one_session_that_ends_with_its_last_member() -> None:
+    sessions = Sessions(SHOP)
+    assert kinds(sessions.check_in(checkin(1, 2.0))) == ["opened"]
+    sessions.update(2.1, [track("t-1", 2.1)])
+    assert kinds(sessions.check_in(checkin(2, 4.0, group=1))) == ["joined"]
+    sessions.update(4.1, [track("t-1", 4.1, INSIDE), track("t-2", 4.1)])
+    [session] = sessions.sessions()
+    assert [member.track_id for member in session.members] == ["t-1", "t-2"]
+    gone = track("t-1", 20.0, (5.4, 0.5), state="left")
+    assert kinds(sessions.update(20.0, [gone, track("t-2", 20.0, INSIDE)])) == ["left"]
+    gone = track("t-2", 22.0, (5.4, 0.5), state="left")
+    assert kinds(sessions.update(22.0, [gone])) == ["left", "closed"]
+
+
+def test_staff_keep_their_role() -> None:
+    sessions = Sessions(SHOP)
+    sessions.check_in(checkin(1, 2.0, role="staff"))
+    assert sessions.sessions()[0].role == "staff"
+
+
+def test_a_lost_track_leaves_the_session_open_and_may_be_found_again() -> None:
+    sessions = Sessions(SHOP)
+    sessions.check_in(checkin(1, 2.0))
+    sessions.update(2.1, [track("t-1", 2.1)])
+    lost = track("t-1", 20.0, INSIDE, state="lost", reason="unseen for 12 s")
+    [change] = sessions.update(20.0, [lost])
+    assert (change.kind, change.reason) == ("lost", "unseen for 12 s")
+    assert sessions.sessions()[0].closed_at_s is None
+    assert kinds(sessions.update(30.0, [track("t-1", 30.0, INSIDE)])) == ["found"]
+
+
+def test_the_same_checkin_delivered_twice_changes_nothing() -> None:
+    sessions = Sessions(SHOP)
+    sessions.check_in(checkin(1, 2.0))
+    assert sessions.check_in(checkin(1, 2.0)) == ()
+    sessions.update(2.1, [track("t-1", 2.1)])
+    assert sessions.check_in(checkin(1, 2.0)) == ()
+    assert len(sessions.sessions()[0].members) == 1
+
+
+def test_a_long_day_is_forgotten_but_a_late_repetition_still_changes_nothing() -> None:
+    sessions = Sessions(SHOP)
+    for number in range(1, 40):
+        at_s = 100.0 * number
+        sessions.check_in(checkin(number, at_s))
+        sessions.update(at_s, [track(f"t-{number}", at_s)])
+        gone = track(f"t-{number}", at_s + 50, (5.4, 0.5), state="left")
+        assert kinds(sessions.update(at_s + 50, [gone])) == ["left", "closed"]
+    assert len(sessions.sessions()) < 10
+    assert sessions.of_track("t-1") is None
+    assert sessions.of_track("t-39") == sessions.sessions()[-1]
+    assert sessions.check_in(checkin(1, 100.0)) == ()
+
+
+def test_who_walks_on_without_a_checkin_is_told() -> None:
+    sessions = Sessions(SHOP)
+    sessions.check_in(checkin(1, 2.0))
+    sessions.update(2.1, [track("t-1", 2.1)])
+    walkers = [track("t-1", 9.0, INSIDE), track("t-2", 9.0, INSIDE), track("t-3", 9.0)]
+    sessions.update(9.0, walkers)
+    assert sessions.unclaimed(walkers) == ("t-2",)
+
+
+def test_a_whole_visit_from_the_tracker_opens_and_closes_one_session() -> None:
+    shopper = Walker("anna", [(0, 0.4, 0.4), (4, 1.5, 3.0), (8, 4.5, 3.0), (12, 5.4, 0.6)])
+    stage, sessions = Stage([shopper]), Sessions(SHOP)
+    changes = [*sessions.check_in(checkin(1, 0.8))]
+    for tracks in stage.run(16).told:
+        if tracks:
+            changes += sessions.update(tracks[0].at_s, tracks)
+    assert kinds(changes) == ["opened", "bound", "left", "closed"]
+    assert 12 < changes[-1].at_s < 13.5
+
+
+def test_a_floor_without_entry_is_refused() -> None:
+    with pytest.raises(TrackingError, match="no entry zone"):
+        Sessions(Floor(outline=SHOP.outline))
