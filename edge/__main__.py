@@ -12,17 +12,20 @@ from typing import Annotated
 
 import typer
 
-from edge.cli import bundle, recognise
+from edge.cli import bundle, config, recognise, replay, run
 from edge.cli.errors import FAILED, PROGRAM, complain
 
 app = typer.Typer(
     name=PROGRAM,
-    help="Recognise products on a device, with bundles that the trainer made.",
+    help="Run a walk-out shop: cameras in, receipts out; recognise products with bundles.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 recognise.register(app)
 bundle.register(app)
+replay.register(app)
+run.register(app)
+config.register(app)
 
 # Typer keeps the base of its usage errors to itself and has moved it between releases; it is the
 # parent of the one that is public.

@@ -1,0 +1,211 @@
+"""``walkout-edge run``: one shop, until it is told to stop or its recording is over.
+
+Owns the process: signals, the log, and how it ends. SIGTERM and SIGINT end it cleanly, open baskets
+stay open in the ledger; SIGHUP reads ``store.yaml`` again and takes up what can change.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Final
+
+import cv2
+import typer
+from rich.console import Console
+
+from edge.cameras.clock import SystemClock
+from edge.cli.errors import complain, plain_errors
+from edge.cli.replay import print_receipt
+from edge.config_file import load_config, secret
+from edge.errors import ConfigError
+from edge.logs import log_to_stderr
+from edge.page import PageServer
+from edge.premises import Premises, open_premises
+from edge.replay import Replayed
+from edge.scoring import print_scoreboard, scored
+from edge.shown import ShownStore
+from edge.store import Store
+from edge.truth import read_truth
+from edge.workers import Crew, Worker
+
+_LOGGER: Final = logging.getLogger(__name__)
+_CHECKS_EVERY_S: Final = 0.2
+_ENDS_WITHIN_S: Final = 10.0
+_STUCK: Final = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("run")(run)
+
+
+@plain_errors
+def run(
+    store: Annotated[Path, typer.Argument(metavar="STORE.YAML", help="The shop, or its folder.")],
+    for_s: Annotated[
+        float | None, typer.Option("--for", metavar="SECONDS", help="Stop after so long.")
+    ] = None,
+    page: Annotated[bool, typer.Option(help="Serve the live page.")] = True,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the page instead of the file's.")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of ledger and evidence instead of the file's; a recording without one "
+            "keeps nothing.",
+        ),
+    ] = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
+) -> None:
+    """Run a shop: cameras in, receipts out."""
+    log_to_stderr(log_json)
+    file = store / "store.yaml" if store.is_dir() else store
+    config = load_config(file)
+    premises = open_premises(config, file.parent)
+    cv2.setNumThreads(1)  # the workers are the threads; more would only be in each other's way
+    console = Console(soft_wrap=True)
+    with ExitStack() as opened:
+        if state is None and config.is_recorded:
+            state = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="walkout-")))
+        shop = Store(
+            premises,
+            state or file.parent / config.state,
+            SystemClock(),
+            os.environ,
+            on_receipt=lambda receipt: print_receipt(receipt, console),
+        )
+        opened.callback(shop.close)
+        problem = _Process(shop, file, for_s, console).live(page, port)
+        if problem is not None:
+            complain(f"{problem}; the ledger is safe, start again")
+            # Not typer.Exit: a stuck thread would be waited for.
+            raise typer.Exit(_STUCK)
+        if config.is_recorded:
+            _print_result(shop, premises, console)
+
+
+class _Process:
+    """The running device between its first and its last moment."""
+
+    def __init__(self, shop: Store, file: Path, for_s: float | None, console: Console) -> None:
+        self._shop = shop
+        self._file = file
+        self._for_s = for_s
+        self._console = console
+        self._told_to_stop = threading.Event()
+        self._told_to_reload = threading.Event()
+        self._said: dict[str, str] = {}
+
+    def live(self, page: bool, port: int | None) -> str | None:
+        """Run until the end; why it should be started again, or ``None``."""
+        shop, settings = self._shop, self._shop.config.page
+        workers = list(shop.workers())
+        crew: Crew | None = None
+        with ExitStack() as opened:
+            if page and settings is not None:
+                server = PageServer(
+                    ShownStore(shop, lambda: crew.states if crew else ()),
+                    settings.host,
+                    settings.port if port is None else port,
+                    secret(settings.token_env, os.environ),
+                )
+                opened.callback(server.close)
+                workers.append(Worker("page", server.run, watchdog_s=60.0))
+                self._console.print(f"live page: {server.address}", highlight=False)
+            crew = Crew(workers, time.monotonic)
+            opened.enter_context(self._signals())
+            crew.start()
+            try:
+                return self._watch(crew)
+            finally:
+                crew.stop(_ENDS_WITHIN_S)
+
+    def _watch(self, crew: Crew) -> str | None:
+        began_s = time.monotonic()
+        while not self._told_to_stop.wait(_CHECKS_EVERY_S):
+            crew.check()
+            self._say_camera_changes()
+            if crew.failed is not None:
+                return crew.failed
+            if crew.has_ended("desk"):
+                return None
+            if self._for_s is not None and time.monotonic() - began_s >= self._for_s:
+                _LOGGER.info("%g s are over", self._for_s)
+                return None
+            if self._told_to_reload.is_set():
+                self._told_to_reload.clear()
+                self._reload()
+        _LOGGER.info(
+            "told to stop; %d baskets stay open in the ledger",
+            len(self._shop.desk.shop.open_baskets()),
+        )
+        return None
+
+    def _say_camera_changes(self) -> None:
+        """A camera that is not well is loud once, and so is its recovery."""
+        for state in self._shop.camera_states():
+            before = self._said.get(state.camera, "connecting")
+            if state.status == before:
+                continue
+            self._said[state.camera] = state.status
+            well = state.status in ("running", "ended")
+            _LOGGER.log(
+                logging.INFO if well else logging.ERROR,
+                "camera %s is %s%s",
+                state.camera,
+                state.status,
+                "" if well else f": {state.reason}; nothing it shows is charged without a person",
+            )
+
+    def _reload(self) -> None:
+        try:
+            config = load_config(self._file)
+        except ConfigError as err:
+            for complaint in err.complaints:
+                _LOGGER.error("%s; the configuration stays as it was", complaint)
+            return
+        waiting = self._shop.reload(config)
+        _LOGGER.info("%s was read again", self._file)
+        if waiting:
+            _LOGGER.warning("%s changed too and wait for a restart", ", ".join(waiting))
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def stop(number: int, frame: FrameType | None) -> None:
+            self._told_to_stop.set()
+
+        def reload(number: int, frame: FrameType | None) -> None:
+            self._told_to_reload.set()
+
+        before = {
+            number: signal.signal(number, act)
+            for number, act in (
+                (signal.SIGTERM, stop),
+                (signal.SIGINT, stop),
+                (signal.SIGHUP, reload),
+            )
+        }
+        try:
+            yield
+        finally:
+            for number, act in before.items():
+                signal.signal(number, act)
+
+
+def _print_result(shop: Store, premises: Premises, console: Console) -> None:
+    truth = read_truth(premises.folder)
+    replayed = Replayed(
+        tuple(shop.ledger.entries()), shop.ledger.digest(), shop.departures, shop.cost()
+    )
+    print_scoreboard([scored(premises.folder.resolve().name, replayed, truth)], console)

@@ -1,0 +1,311 @@
+"""What a device is told: ``store.yaml``, one closed and typed configuration.
+
+Owns the fields, their defaults and units, and what must fit together. How the file is read is
+``edge.config_file``'s, opening what it names ``edge.premises``'s business. Paths are relative to
+the file. A secret is never in the file, which names the environment variable that holds it.
+
+Settings for all cameras stand under ``camera_defaults``; a camera that says something else itself
+overrides them. The same holds for ``interaction`` and ``interaction_overrides``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from edge.cameras.settings import CameraSettings, FileSettings, GstreamerSettings
+from edge.checkout.money import Tax, minor_unit
+from edge.checkout.receipt import Terms
+from edge.checkout.receipt_page import check_timezone
+from edge.errors import CheckoutError
+from edge.interaction.change import ChangeSettings
+from edge.tracking.attribution import ReachSettings
+from edge.tracking.session import SessionSettings
+from edge.tracking.track import TrackingSettings
+
+Seconds = Annotated[float, Field(gt=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Role = Literal["shelf", "floor", "desk"]
+ALL_ROLES: Final[tuple[Role, ...]] = ("shelf", "floor", "desk")
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _currency(code: str) -> str:
+    try:
+        minor_unit(code)
+    except CheckoutError as err:
+        raise ValueError(str(err)) from err
+    return code
+
+
+def _timezone(name: str) -> str:
+    try:
+        check_timezone(name)
+    except CheckoutError as err:
+        raise ValueError(str(err)) from err
+    return name
+
+
+class StoreSettings(_Closed):
+    """Which shop it is and what it charges by.
+
+    Attributes:
+        id: For machines: letters, digits, ``-`` and ``_``.
+        name: For people.
+        currency: ISO 4217 code of everything it sells.
+        locale: Language of its receipts.
+        timezone: IANA name of the zone that receipts show times in.
+        tax_percent: Rate on everything.
+        tax_included: Whether prices include it.
+        opened_at: Wall time of a recording's second 0; not used with live cameras.
+    """
+
+    id: str = Field(pattern=r"^[0-9A-Za-z_-]{1,255}$")
+    name: str = Field(min_length=1)
+    currency: Annotated[str, AfterValidator(_currency)]
+    locale: str = "en"
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    tax_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(0)
+    tax_included: bool = True
+    opened_at: AwareDatetime = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+    @property
+    def terms(self) -> Terms:
+        """What receipts are made by."""
+        return Terms(
+            store_id=self.id,
+            store_name=self.name,
+            currency=self.currency,
+            tax=Tax(percent=self.tax_percent, included=self.tax_included),
+            locale=self.locale,
+            timezone=self.timezone,
+        )
+
+
+class FloorSettings(_Closed):
+    """How the floor is watched.
+
+    Attributes:
+        rate_hz: How often it is looked at.
+        silent_after_s: An overhead camera this far behind the others is not waited for.
+        reader_m: Where the entry reader is, shop metres; ``null`` when it is not known.
+        tracks: How tracks begin, go on and end.
+        sessions: How check-ins and tracks find each other.
+        reach: How far shoppers reach, and how sure an attribution must be.
+    """
+
+    rate_hz: Annotated[float, Field(gt=0, le=60)] = 7.5
+    silent_after_s: Seconds = 0.6
+    reader_m: tuple[float, float] | None = None
+    tracks: TrackingSettings = TrackingSettings()
+    sessions: SessionSettings = SessionSettings()
+    reach: ReachSettings = ReachSettings()
+
+
+class CheckoutSettings(_Closed):
+    """When receipts are issued and how long anything is waited for.
+
+    Attributes:
+        receipt_waits_s: After somebody has left, what the shelf cameras still make of the last
+            interaction is waited for so long.
+        attribution_waits_s: An interaction waits so long for the floor to be looked at; then it
+            goes to review.
+        lost_after_s: A session whose last member was lost from sight this long ago is closed.
+        time_out_s: No session stays open for longer.
+    """
+
+    receipt_waits_s: Annotated[float, Field(ge=0)] = 1.0
+    attribution_waits_s: Seconds = 5.0
+    lost_after_s: Seconds = 900.0
+    time_out_s: Seconds = 14_400.0
+
+
+class TillSettings(_Closed):
+    """The till that purchases are handed to.
+
+    Attributes:
+        url: Base address; ``/v1/order/purchases`` and ``/v1/refund`` are added to it.
+        token_env: Environment variable with the bearer token; ``null`` sends none.
+        timeout_s: For connecting and for every read.
+    """
+
+    url: str = Field(pattern=r"^https?://[^@\s]+$")
+    token_env: EnvironmentName | None = None
+    timeout_s: Seconds = 5.0
+
+
+class MqttSettings(_Closed):
+    """The broker that receipts and baskets are announced at.
+
+    Attributes:
+        host: Its name or address.
+        port: Its port.
+        client_id: The device's name there.
+        prefix: What all topics begin with.
+        username: ``null`` connects without one.
+        password_env: Environment variable with the password.
+        tls: Whether the connection is encrypted.
+        acknowledged_within_s: How long a receiver may take to answer.
+    """
+
+    host: str = Field(min_length=1)
+    port: Port = 1883
+    client_id: str = "walkout"
+    prefix: str = Field("walkout", min_length=1)
+    username: str | None = None
+    password_env: EnvironmentName | None = None
+    tls: bool = False
+    acknowledged_within_s: Seconds = 5.0
+
+
+class PageSettings(_Closed):
+    """The live page, metrics and health.
+
+    Attributes:
+        host: Address to listen at; only this machine unless told otherwise.
+        port: 0 takes any that is free.
+        token_env: Environment variable with the bearer token that whoever is not on this machine
+            needs to see the page or to check somebody in; ``null`` lets nobody else do so.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    token_env: EnvironmentName | None = None
+
+
+class CameraDefaults(_Closed):
+    """What holds for every camera that says nothing else; see ``edge.cameras.settings``."""
+
+    stall_after_s: Seconds | None = None
+    frozen_after_s: Seconds | None = None
+    idle_fps: Annotated[float, Field(gt=0, le=240)] | None = None
+    reconnect_first_s: Seconds | None = None
+    reconnect_longest_s: Seconds | None = None
+
+
+class StoreConfig(_Closed):
+    """All of ``store.yaml``.
+
+    Attributes:
+        schema_version: Of this format.
+        store: The shop.
+        calibration: ``calibration.json``.
+        planogram: ``planogram.json``.
+        catalogue: Folder or file of the catalogue.
+        bundles: Folders of bundles, one a category.
+        checkins: Recorded check-ins; only with recorded cameras.
+        roles: What this device does.
+        camera_defaults: For all cameras.
+        cameras: By the names of the calibration.
+        floor: How the floor is watched.
+        interaction: How shelves are watched.
+        interaction_overrides: By camera, where one needs something else.
+        checkout: When receipts are issued.
+        till: ``null`` hands nothing over.
+        mqtt: ``null`` announces nothing.
+        page: ``null`` serves none.
+        state: Folder of the ledger and the evidence; made when it is not there.
+        evidence_days: Crops older than this are deleted.
+        threads: Of the network; 1 leaves the other cores to the cameras.
+    """
+
+    schema_version: Literal[1]
+    store: StoreSettings
+    calibration: Path
+    planogram: Path
+    catalogue: Path
+    bundles: tuple[Path, ...] = ()
+    checkins: Path | None = None
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ALL_ROLES
+    camera_defaults: CameraDefaults = CameraDefaults()
+    cameras: Annotated[dict[str, CameraSettings], Field(min_length=1)]
+    floor: FloorSettings = FloorSettings()
+    interaction: ChangeSettings = ChangeSettings()
+    interaction_overrides: dict[str, ChangeSettings] = Field(default_factory=dict)
+    checkout: CheckoutSettings = CheckoutSettings()
+    till: TillSettings | None = None
+    mqtt: MqttSettings | None = None
+    page: PageSettings | None = PageSettings()
+    state: Path = Path("state")
+    evidence_days: Annotated[float, Field(gt=0)] = 30.0
+    threads: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_into_each(cls, values: Any) -> Any:  # noqa: ANN401 -- whatever was written
+        return _with_defaults(values) if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> StoreConfig:
+        recorded = {name for name, each in self.cameras.items() if is_recorded(each)}
+        if recorded and len(recorded) < len(self.cameras):
+            raise ValueError(
+                f"cameras {', '.join(sorted(recorded))} are recordings and the others are live; "
+                "their clocks have nothing to do with each other, so use one or the other"
+            )
+        if self.checkins is not None and not recorded:
+            raise ValueError(
+                "checkins is for recorded shops; with live cameras, check-ins come over HTTP"
+            )
+        if set(self.roles) != set(ALL_ROLES):
+            raise ValueError(
+                "a device that shares its work with others is not supported yet; leave roles out "
+                "so that this one has all of shelf, floor and desk"
+            )
+        unknown = sorted(self.interaction_overrides.keys() - self.cameras.keys())
+        if unknown:
+            raise ValueError(
+                f"interaction_overrides names {', '.join(unknown)}, which is none of the cameras"
+            )
+        return self
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the shop is a recording."""
+        return all(is_recorded(each) for each in self.cameras.values())
+
+
+def is_recorded(settings: CameraSettings) -> bool:
+    """Whether a camera plays a recording."""
+    if isinstance(settings, GstreamerSettings):
+        return settings.template == "file" or not settings.live
+    return isinstance(settings, FileSettings)
+
+
+def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:
+    merged = copy.copy(values)
+    common = {key: value for key, value in part(values, "camera_defaults").items() if value}
+    if isinstance(values.get("cameras"), dict):
+        merged["cameras"] = {
+            name: {**common, **each} if isinstance(each, dict) else each
+            for name, each in values["cameras"].items()
+        }
+    if isinstance(values.get("interaction_overrides"), dict):
+        merged["interaction_overrides"] = {
+            name: {**part(values, "interaction"), **each} if isinstance(each, dict) else each
+            for name, each in values["interaction_overrides"].items()
+        }
+    return merged
+
+
+def part(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A mapping within what was written; empty where there is none."""
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}

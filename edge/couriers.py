@@ -1,0 +1,68 @@
+"""Who a shop's receipts and baskets are taken to, as its configuration says."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+
+from edge.cameras.clock import Clock
+from edge.checkout.delivering import Courier, Delivery
+from edge.checkout.message import Receiver
+from edge.checkout.mqtt import Broker, MqttCourier
+from edge.checkout.outbox import Outbox
+from edge.checkout.till import TillAddress, TillCourier
+from edge.config import StoreConfig
+from edge.config_file import secret
+from edge.workers import Pulse
+
+
+def make_couriers(config: StoreConfig, environment: Mapping[str, str]) -> dict[Receiver, Courier]:
+    """A courier for every configured receiver.
+
+    Args:
+        config: The configuration.
+        environment: Where secrets are looked up.
+
+    Raises:
+        ConfigError: A secret is missing.
+        DeliveryError: An address cannot be one.
+    """
+    couriers: dict[Receiver, Courier] = {}
+    if config.till is not None:
+        token = secret(config.till.token_env, environment)
+        couriers["till"] = TillCourier(TillAddress(config.till.url, token, config.till.timeout_s))
+    if config.mqtt is not None:
+        mqtt = config.mqtt
+        broker = Broker(
+            host=mqtt.host,
+            port=mqtt.port,
+            client_id=mqtt.client_id,
+            prefix=mqtt.prefix,
+            username=mqtt.username,
+            password=secret(mqtt.password_env, environment),
+            tls=mqtt.tls,
+            acknowledged_within_s=mqtt.acknowledged_within_s,
+        )
+        couriers["mqtt"] = MqttCourier(broker)
+    return couriers
+
+
+def delivery_body(
+    outbox: Outbox, receiver: Receiver, courier: Courier, clock: Clock
+) -> Callable[[Pulse], None]:
+    """The life of the worker that empties the outbox of one receiver."""
+    delivery = Delivery(
+        outbox,
+        receiver,
+        courier,
+        monotonic_s=clock.monotonic_s,
+        wall_time_s=clock.wall_time_s,
+        jitter=random.random,
+    )
+
+    def body(pulse: Pulse) -> None:
+        with courier if isinstance(courier, MqttCourier) else nullcontext():
+            delivery.run(pulse.stop)
+
+    return body

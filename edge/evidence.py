@@ -1,0 +1,111 @@
+"""The device's evidence folder: crops of events, by day, for as long as the shop keeps them.
+
+Owns names, writing and forgetting. Only crops of objects at the fixtures are ever stored, never
+whole frames. A picture is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+import cv2
+
+from edge.errors import LedgerError
+from edge.interaction.shelf import Seen, StoredCrop
+
+_LOGGER: Final = logging.getLogger(__name__)
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY_S: Final = 86_400.0
+_QUALITY: Final = 90
+
+
+def named_for(seen: Seen, run: str, day: str) -> Seen:
+    """An event under names that no other run of the device gives, its crops in a day's folder.
+
+    Args:
+        seen: As a shelf camera gave it.
+        run: Name of the run; the same when the same recording is replayed.
+        day: ``YYYY-MM-DD``.
+    """
+    event = seen.event
+    names = {crop.name: f"{day}/{run}-{crop.name}" for crop in seen.crops}
+    evidence = replace(
+        event.evidence, crops=tuple(names.get(name, name) for name in event.evidence.crops)
+    )
+    return Seen(
+        replace(event, event_id=f"{run}-{event.event_id}", evidence=evidence),
+        tuple(StoredCrop(names[crop.name], crop.image) for crop in seen.crops),
+    )
+
+
+def day_of(wall_time_s: float) -> str:
+    """The day in UTC, ``YYYY-MM-DD``."""
+    return datetime.fromtimestamp(wall_time_s, timezone.utc).strftime("%Y-%m-%d")
+
+
+class EvidenceFolder:
+    """Keeps crops.
+
+    Args:
+        folder: Made when it does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(self, seen: Seen) -> None:
+        """Write an event's crops.
+
+        Raises:
+            LedgerError: One could not be written.
+        """
+        for crop in seen.crops:
+            path = self.folder / crop.name
+            _, encoded = cv2.imencode(".jpg", crop.image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+            try:
+                path.parent.mkdir(exist_ok=True)
+                beginning = path.with_suffix(".part")
+                beginning.write_bytes(encoded.tobytes())
+                beginning.replace(path)
+            except OSError as err:
+                raise LedgerError(
+                    f"evidence {path} cannot be written: {err.strerror}; check the room on the "
+                    "disk and the rights of the folder"
+                ) from err
+
+    def read(self, name: str) -> bytes | None:
+        """A stored crop as JPEG; ``None`` where there is none, or the name leads elsewhere."""
+        path = (self.folder / name).resolve()
+        if path.suffix != ".jpg" or not path.is_relative_to(self.folder.resolve()):
+            return None
+        return path.read_bytes() if path.is_file() else None
+
+    def forget(self, now_wall_s: float, keep_days: float) -> int:
+        """Delete the crops of days that are over for longer than they are kept.
+
+        Args:
+            now_wall_s: Seconds since 1970.
+            keep_days: How long they are kept.
+
+        Returns:
+            Pictures that were deleted.
+        """
+        deleted = 0
+        for folder in sorted(self.folder.iterdir()):
+            if not folder.is_dir() or not _DAY.fullmatch(folder.name):
+                continue
+            day = datetime.strptime(folder.name, "%Y-%m-%d").replace(tzinfo=timezone.utc)
+            if now_wall_s - (day.timestamp() + _DAY_S) <= keep_days * _DAY_S:
+                continue
+            for picture in folder.iterdir():
+                picture.unlink()
+                deleted += 1
+            folder.rmdir()
+            _LOGGER.info("evidence of %s is older than %g days: deleted", folder.name, keep_days)
+        return deleted

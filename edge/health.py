@@ -1,0 +1,183 @@
+"""How the device is: health, readiness, and metrics in Prometheus's text format.
+
+Owns what counts as healthy (the process does its work; a supervisor that sees otherwise should
+start it anew) and as ready (everything that a right receipt needs is there), and the names of the
+metrics, each with its unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from edge.cameras.newest import CameraState
+from edge.checkout.message import Receiver
+from edge.checkout.outbox import OutboxCounts
+from edge.queues import QueueState
+from edge.stages import Stage
+from edge.workers import WorkerState
+
+_WELL = ("running", "ended")
+
+
+@dataclass(frozen=True)
+class Health:
+    """Everything that says how the device is, at one moment.
+
+    Attributes:
+        cameras: How the cameras are.
+        workers: How the workers are.
+        queues: How the channels to the desk are.
+        outbox: Messages by receiver.
+        stages_s: Processor seconds by stage.
+        ledger_trouble: Why the ledger cannot be written; ``None`` when it can.
+        open_baskets: Sessions that go on.
+        open_reviews: Reviews that wait for a person.
+        interactions: Recorded so far.
+        receipts: Issued so far, corrected ones too.
+        peak_memory_bytes: Of the process.
+    """
+
+    cameras: tuple[CameraState, ...]
+    workers: tuple[WorkerState, ...]
+    queues: tuple[QueueState, ...]
+    outbox: dict[Receiver, OutboxCounts]
+    stages_s: dict[Stage, float]
+    ledger_trouble: str | None
+    open_baskets: int
+    open_reviews: int
+    interactions: int
+    receipts: int
+    peak_memory_bytes: int
+
+    @property
+    def sick(self) -> tuple[str, ...]:
+        """Why the process should be started anew; empty when it should not."""
+        return tuple(
+            f"worker {each.name} is {each.status}: {each.reason}"
+            for each in self.workers
+            if each.status in ("stuck", "given_up")
+        )
+
+    @property
+    def not_ready(self) -> tuple[str, ...]:
+        """What a right receipt needs and is not there; empty when nothing."""
+        cameras = (
+            f"camera {each.camera} is {each.status}: {each.reason}"
+            for each in self.cameras
+            if each.status not in _WELL
+        )
+        crashed = (
+            f"worker {each.name} crashed: {each.reason}"
+            for each in self.workers
+            if each.status == "crashed"
+        )
+        ledger = (self.ledger_trouble,) if self.ledger_trouble is not None else ()
+        return (*self.sick, *crashed, *cameras, *ledger)
+
+
+def metrics_text(health: Health) -> str:
+    """The metrics in Prometheus's text format."""
+    registry = CollectorRegistry()
+    registry.register(_Once(health))
+    return generate_latest(registry).decode()
+
+
+class _Once(Collector):
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics."""
+        yield from _camera_metrics(self._health.cameras)
+        yield from _work_metrics(self._health)
+        yield from _checkout_metrics(self._health)
+
+
+def _camera_metrics(cameras: tuple[CameraState, ...]) -> Iterator[Metric]:
+    up = GaugeMetricFamily(
+        "walkout_camera_up", "1 while a camera shows what happens.", labels=["camera", "status"]
+    )
+    age = GaugeMetricFamily(
+        "walkout_camera_frame_age_seconds", "Since the newest frame.", labels=["camera"]
+    )
+    frames = CounterMetricFamily(
+        "walkout_camera_frames", "Frames by what became of them.", labels=["camera", "fate"]
+    )
+    reconnects = CounterMetricFamily(
+        "walkout_camera_reconnects", "Connections after the first.", labels=["camera"]
+    )
+    for each in cameras:
+        up.add_metric([each.camera, each.status], float(each.status in _WELL))
+        if each.frame_age_s is not None:
+            age.add_metric([each.camera], each.frame_age_s)
+        counters = each.counters
+        for fate, count in (
+            ("grabbed", counters.frames_grabbed),
+            ("taken", counters.frames_taken),
+            ("dropped", counters.frames_dropped),
+            ("rested", counters.frames_rested),
+            ("missed", counters.frames_missed),
+            ("undecodable", counters.decode_errors),
+        ):
+            frames.add_metric([each.camera, fate], count)
+        reconnects.add_metric([each.camera], counters.reconnects)
+    yield from (up, age, frames, reconnects)
+
+
+def _work_metrics(health: Health) -> Iterator[Metric]:
+    working = GaugeMetricFamily(
+        "walkout_worker_up", "1 while a worker works.", labels=["worker", "status"]
+    )
+    restarts = CounterMetricFamily(
+        "walkout_worker_restarts", "Starts after a crash.", labels=["worker"]
+    )
+    for worker in health.workers:
+        up = worker.status in ("starting", "working", "ended")
+        working.add_metric([worker.name, worker.status], float(up))
+        restarts.add_metric([worker.name], worker.restarts)
+    waiting = GaugeMetricFamily("walkout_queue_waiting_items", "Items that wait.", labels=["queue"])
+    sent = CounterMetricFamily("walkout_queue_items", "Items so far.", labels=["queue"])
+    dropped = CounterMetricFamily("walkout_queue_dropped_items", "Dropped.", labels=["queue"])
+    for queue in health.queues:
+        waiting.add_metric([queue.spec.name], queue.waiting)
+        sent.add_metric([queue.spec.name], queue.sent)
+        dropped.add_metric([queue.spec.name], queue.dropped)
+    stages = CounterMetricFamily(
+        "walkout_stage_cpu_seconds", "Processor time by stage.", labels=["stage"]
+    )
+    for stage, spent_s in health.stages_s.items():
+        stages.add_metric([stage], spent_s)
+    memory = GaugeMetricFamily("walkout_peak_memory_bytes", "The most memory so far.")
+    memory.add_metric([], health.peak_memory_bytes)
+    yield from (working, restarts, waiting, sent, dropped, stages, memory)
+
+
+def _checkout_metrics(health: Health) -> Iterator[Metric]:
+    for name, text, value in (
+        ("walkout_ledger_up", "1 while the ledger can be written.", health.ledger_trouble is None),
+        ("walkout_open_baskets", "Sessions that go on.", health.open_baskets),
+        ("walkout_open_reviews", "Reviews that wait for a person.", health.open_reviews),
+    ):
+        gauge = GaugeMetricFamily(name, text)
+        gauge.add_metric([], float(value))
+        yield gauge
+    for name, text, value in (
+        ("walkout_interactions", "Interaction events recorded.", health.interactions),
+        ("walkout_receipts", "Receipts issued, corrected ones too.", health.receipts),
+    ):
+        counter = CounterMetricFamily(name, text)
+        counter.add_metric([], value)
+        yield counter
+    outbox = GaugeMetricFamily(
+        "walkout_outbox_messages", "Messages by state.", labels=["receiver", "state"]
+    )
+    for receiver, counts in health.outbox.items():
+        outbox.add_metric([receiver, "waiting"], counts.waiting)
+        outbox.add_metric([receiver, "acknowledged"], counts.acknowledged)
+        outbox.add_metric([receiver, "parked"], counts.parked)
+    yield outbox

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import pytest
+
+from edge.checkout.ledger import Ledger
+from edge.checkout.shop import fold
+
+ROOT = Path(__file__).parents[3]
+
+
+class Device:
+    """``walkout-edge run`` in a process of its own, and all it says."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        assert process.stdout is not None
+        self._reader = threading.Thread(target=self.lines.extend, args=(process.stdout,))
+        self._reader.start()
+
+    def said(self, pattern: str) -> re.Match[str]:
+        """What it says sooner or later."""
+        found: list[re.Match[str]] = []
+
+        def has_said() -> bool:
+            found.extend(m for line in list(self.lines) if (m := re.search(pattern, line)))
+            return bool(found)
+
+        self.until(has_said)
+        return found[0]
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        ends_s = time.monotonic() + 60
+        while not condition():
+            assert self.process.poll() is None or condition(), "".join(self.lines)
+            assert time.monotonic() < ends_s, "".join(self.lines)
+            time.sleep(0.02)
+
+    def ended(self) -> int:
+        code = self.process.wait(60)
+        self._reader.join(20)
+        return code
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[Device]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "edge", "run", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    ) as process:
+        device = Device(process)
+        try:
+            yield device
+        finally:
+            if process.poll() is None:
+                process.kill()
+                device.ended()
+
+
+@pytest.fixture
+def shop(recorded_shop: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    shutil.copytree(recorded_shop, folder)
+    return folder
+
+
+def test_a_running_shop_from_the_first_look_to_a_clean_stop(shop: Path, tmp_path: Path) -> None:
+    store, state = shop / "store.yaml", tmp_path / "state"
+    good = store.read_text(encoding="utf-8")
+    with running(str(store), "--port", "0", "--state", str(state), "--log-json") as device:
+        address = device.said(r"live page: (http://\S+)")[1]
+
+        def is_ready() -> bool:
+            try:
+                with urllib.request.urlopen(f"{address}readyz", timeout=20) as answer:
+                    return bool(answer.status == 200)
+            except urllib.error.HTTPError as err:
+                err.close()
+                return False
+
+        device.until(is_ready)
+        asked = urllib.request.Request(
+            f"{address}api/checkin",
+            json.dumps({"token": "t-9", "checkin_id": "c-9"}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            assert json.load(answer)["session_id"] == "c-9"
+
+        store.write_text(good + "colour: red\n", encoding="utf-8")
+        device.process.send_signal(signal.SIGHUP)
+        device.said("colour: there is no such setting.*stays as it was")
+        store.write_text(good + "evidence_days: 3\nthreads: 2\n", encoding="utf-8")
+        device.process.send_signal(signal.SIGHUP)
+        device.said("threads changed too and wait for a restart")
+
+        with urllib.request.urlopen(f"{address}api/state", timeout=20) as answer:
+            assert "c-9" in [basket["session"] for basket in json.load(answer)["baskets"]]
+        device.process.send_signal(signal.SIGTERM)
+        assert device.ended() == 0
+    logged = [json.loads(line) for line in device.lines if line.startswith("{")]
+    assert {"at", "level", "logger", "worker", "message"} <= logged[0].keys()
+    with Ledger(state / "ledger.sqlite", "shop-3") as ledger:
+        assert "c-9" in [each.session_id for each in fold(ledger.entries()).open_baskets()]
+
+
+def cut(video: Path, frames: int) -> None:
+    """Keep only the beginning of a video."""
+    capture = cv2.VideoCapture(str(video))
+    images = [capture.read()[1] for _ in range(frames)]
+    capture.release()
+    video.unlink()
+    height, width = images[0].shape[:2]
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"mp4v"), 5, (width, height))
+    for image in images:
+        writer.write(image)
+    writer.release()
+
+
+def test_a_recording_ends_with_receipts_and_the_scoreboard(shop: Path, tmp_path: Path) -> None:
+    for name in ("shelf-1", "overhead-1"):
+        cut(shop / f"{name}.mp4", 24)
+    state = tmp_path / "state"
+    with running(str(shop), "--no-page", "--state", str(state)) as device:
+        assert device.ended() == 0
+    output = "".join(device.lines)
+    assert "receipt c-1-r1 for shopper-1: 0.00 EUR" in output
+    assert "Receipts against truth" in output
+    with running(str(shop), "--no-page", "--state", str(state)) as device:
+        assert device.ended() == 2
+    assert "a recording was played into it before" in "".join(device.lines)
+
+
+def test_it_stops_after_the_time_it_was_given(shop: Path) -> None:
+    with running(str(shop), "--no-page", "--for", "0.5") as device:
+        assert device.ended() == 0
+    assert any("0.5 s are over" in line for line in device.lines)
