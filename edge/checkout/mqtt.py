@@ -15,6 +15,7 @@ Topics::
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -109,8 +110,11 @@ class MqttCourier:
         traceback: TracebackType | None,
     ) -> None:
         if self._connected:
-            # The last will is for those who do not say good-bye.
-            self._client.publish(self._available, OFFLINE, _QOS, retain=True).wait_for_publish(1.0)
+            # The last will is for those who do not say good-bye; where the broker has gone in the
+            # meantime, it speaks for us after all.
+            good_bye = self._client.publish(self._available, OFFLINE, _QOS, retain=True)
+            with contextlib.suppress(RuntimeError):
+                good_bye.wait_for_publish(1.0)
         self._client.disconnect()
         self._client.loop_stop()
 
