@@ -17,8 +17,8 @@ from edge.cli.errors import fail, plain_errors
 from edge.config_file import load_config
 from edge.premises import open_premises
 from edge.replay import EVIDENCE_NAME, replay
-from edge.scoring import ScoredShop, document, print_scoreboard, report_page, scored
-from edge.truth import read_truth
+from edge.score.scoring import ScoredShop, document, print_scoreboard, report_page, scored
+from edge.score.truth import read_truth
 
 _WIDTH = 140
 

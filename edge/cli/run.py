@@ -31,10 +31,10 @@ from edge.logs import log_to_stderr
 from edge.page import PageServer
 from edge.premises import Premises, open_premises
 from edge.replay import Replayed
-from edge.scoring import print_scoreboard, scored
+from edge.score.scoring import print_scoreboard, scored
+from edge.score.truth import read_truth
 from edge.shown import ShownStore
 from edge.store import Store
-from edge.truth import read_truth
 from edge.workers import Crew, Worker
 
 _LOGGER: Final = logging.getLogger(__name__)

@@ -33,7 +33,7 @@ from tests.edge.checkout.shopping import (
     open_desk,
     open_ledger,
 )
-from tests.edge.scored_shops import leave, record
+from tests.edge.score.scored_shops import leave, record
 from tests.edge.test_health import WELL, camera
 
 TOKEN = "open-sesame"

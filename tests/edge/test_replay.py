@@ -19,8 +19,8 @@ from edge.config_file import load_config
 from edge.errors import ConfigError
 from edge.premises import Premises, open_premises
 from edge.replay import EVIDENCE_NAME, LEDGER_NAME, Replayed, replay
-from edge.scoreboard import score
-from edge.truth import read_truth
+from edge.score.scoreboard import score
+from edge.score.truth import read_truth
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.matchup import match_up
+from edge.score.matchup import match_up
 from tests.edge.checkout.shopping import event
-from tests.edge.scored_shops import did
+from tests.edge.score.scored_shops import did
 
 
 def test_an_event_shows_the_interaction_of_its_time_and_direction() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.events import InteractionEvent
-from edge.truth import TrueInteraction
+from edge.score.truth import TrueInteraction
 
 SLACK_S: Final = 1.5
 _OTHER_FACING_S: Final = 100.0

@@ -9,9 +9,9 @@ from typing import Literal
 from edge.checkout.basket import Line
 from edge.checkout.shop import Shop
 from edge.events import InteractionEvent
-from edge.matchup import Matchup, direction
-from edge.scoreboard import charged_baskets
-from edge.truth import TrueInteraction, Truth
+from edge.score.matchup import Matchup, direction
+from edge.score.scoreboard import charged_baskets
+from edge.score.truth import TrueInteraction, Truth
 
 MistakeKind = Literal["wrongly_charged", "missed"]
 

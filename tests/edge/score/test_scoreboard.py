@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from edge.checkout.ledger import Ledger
-from edge.scoreboard import InteractionCount, count_receipts, score, together
-from edge.truth import Truth
+from edge.score.scoreboard import InteractionCount, count_receipts, score, together
+from edge.score.truth import Truth
 from tests.edge.checkout.shopping import check_in, event, open_desk, open_ledger
-from tests.edge.scored_shops import did, leave, record, shopper, truth
+from tests.edge.score.scored_shops import did, leave, record, shopper, truth
 
 
 @pytest.fixture

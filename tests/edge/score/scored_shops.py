@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge.checkout.basket import Attribution
 from edge.checkout.desk import Desk
 from edge.events import InteractionEvent
-from edge.truth import Piece, TrueInteraction, TrueShopper, Truth
+from edge.score.truth import Piece, TrueInteraction, TrueShopper, Truth
 from tests.edge.checkout.shopping import OPENED_AT_S, moment
 
 

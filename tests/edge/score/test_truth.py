@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import SourceError
-from edge.truth import read_truth
-from tests.edge.scored_shops import shopper, truth
+from edge.score.truth import read_truth
+from tests.edge.score.scored_shops import shopper, truth
 
 
 def test_a_shop_without_truth_has_none(tmp_path: Path) -> None:

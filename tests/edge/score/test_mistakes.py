@@ -7,12 +7,12 @@ import pytest
 
 from edge.checkout.ledger import Ledger
 from edge.checkout.shop import fold
-from edge.matchup import match_up
-from edge.mistakes import Mistake, find_mistakes
-from edge.scoreboard import events_of
-from edge.truth import Truth
+from edge.score.matchup import match_up
+from edge.score.mistakes import Mistake, find_mistakes
+from edge.score.scoreboard import events_of
+from edge.score.truth import Truth
 from tests.edge.checkout.shopping import check_in, event, open_desk, open_ledger
-from tests.edge.scored_shops import did, leave, record, shopper, truth
+from tests.edge.score.scored_shops import did, leave, record, shopper, truth
 
 
 @pytest.fixture

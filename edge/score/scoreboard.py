@@ -23,8 +23,8 @@ from edge.checkout.basket import Review
 from edge.checkout.entries import Entry
 from edge.checkout.shop import Shop, fold
 from edge.events import InteractionEvent
-from edge.matchup import Matchup, direction, match_up
-from edge.truth import Truth
+from edge.score.matchup import Matchup, direction, match_up
+from edge.score.truth import Truth
 
 Baskets = Mapping[str, Counter[str]]
 

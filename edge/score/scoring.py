@@ -13,11 +13,11 @@ from rich.table import Table
 
 from edge.checkout.receipt import Receipt
 from edge.checkout.shop import fold
-from edge.matchup import match_up
-from edge.mistakes import Mistake, find_mistakes
 from edge.replay import Replayed, RunCost
-from edge.scoreboard import InteractionCount, ReceiptCount, Score, events_of, score, together
-from edge.truth import Truth
+from edge.score.matchup import match_up
+from edge.score.mistakes import Mistake, find_mistakes
+from edge.score.scoreboard import InteractionCount, ReceiptCount, Score, events_of, score, together
+from edge.score.truth import Truth
 
 SCHEMA_VERSION: Final = 1
 
@@ -263,7 +263,7 @@ def _cost_table(shops: Sequence[ScoredShop]) -> Table:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("edge"),
+        loader=PackageLoader("edge.score"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,0 +1,1 @@
+"""What a replay was worth: its ledger held against the truth about the recording."""
