@@ -129,14 +129,15 @@ def judge(
     """Judge a network that learned from ``split.train`` on ``split.holdout``.
 
     Args:
-        network: The trained network, as it would be shipped.
+        network: The trained network; it is rounded as a shipped one is.
         split: Photos it learned from and photos it did not see; neither empty.
         eye: Looks at them.
         budget: What errors the thresholds may make.
         folder: For files that are gone afterwards.
     """
+    network = rounded_to_fp16(network)
     with tempfile.TemporaryDirectory(dir=folder) as exported:
-        files = export_networks(rounded_to_fp16(network), Path(exported))
+        files = export_networks(network, Path(exported))
         session = NetworkSession(files.fp32)
         vectors = eye.vectors(session, split.train, split.train_scenes)
         held_out = eye.embed(session, split.holdout)
@@ -144,7 +145,7 @@ def judge(
         thresholds, notes = _thresholds(held_out, truth, split.holdout_scenes, vectors, budget)
         int8 = Path(exported) / "embedder.int8.onnx"
         range_crops = eye.crops(eye.spread(split.train, INT8_RANGE_PHOTOS))
-        quantise(onnx_model(rounded_to_fp16(network)), range_crops, int8)
+        quantise(onnx_model(network), range_crops, int8)
         as_int8 = eye.embed(NetworkSession(int8), split.holdout)
         return Judgement(
             thresholds=thresholds,

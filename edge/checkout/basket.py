@@ -180,6 +180,19 @@ class Basket:
         """Whether the session goes on."""
         return self.closed_at is None
 
+    def newest(self, sku: str, quantity: int) -> tuple[tuple[Line, int], ...]:
+        """Lines of a product with pieces of each, newest line first, ``quantity`` at most in all.
+
+        What is put back is what was taken last: which pieces a put-back releases.
+        """
+        found: list[tuple[Line, int]] = []
+        for line in reversed(self.lines):
+            pieces = min(quantity, line.pieces) if line.sku == sku else 0
+            if pieces:
+                quantity -= pieces
+                found.append((line, pieces))
+        return tuple(found)
+
     def held(self, sku: str) -> int:
         """Pieces of a product that are to be paid."""
         return sum(line.pieces for line in self.lines if line.sku == sku)

@@ -170,23 +170,21 @@ def _released(case: _Case, session: str, sku: str) -> tuple[Entry, ...]:
     event, left = case.event, case.event.quantity
     entries: list[Entry] = []
     reason = f"{session} alone can have put back {sku}; {event.evidence.reason}"
-    for line in reversed(case.shop.baskets[session].lines):
-        pieces = min(left, line.pieces) if line.sku == sku else 0
-        if pieces:
-            left -= pieces
-            entries.append(
-                LineReleased(
-                    entry_id=f"{event.event_id}:released:{line.line_id}",
-                    captured_at_s=event.ended_at_s,
-                    wall_time_s=case.wall_time_s,
-                    line_id=line.line_id,
-                    session_id=session,
-                    event_id=event.event_id,
-                    quantity=pieces,
-                    reviewer=None,
-                    reason=reason,
-                )
+    for line, pieces in case.shop.baskets[session].newest(sku, event.quantity):
+        left -= pieces
+        entries.append(
+            LineReleased(
+                entry_id=f"{event.event_id}:released:{line.line_id}",
+                captured_at_s=event.ended_at_s,
+                wall_time_s=case.wall_time_s,
+                line_id=line.line_id,
+                session_id=session,
+                event_id=event.event_id,
+                quantity=pieces,
+                reviewer=None,
+                reason=reason,
             )
+        )
     for review in reversed(_takes_in_review(case.shop, session, sku)):
         # Only a review that is this session's alone and wholly explained may end without a person.
         if left and review.sessions == (session,) and review.quantity <= left:

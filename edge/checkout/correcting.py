@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.checkout.basket import Line, Moment, Review
+from edge.checkout.basket import Basket, Line, Moment, Review
 from edge.checkout.entries import (
     DisputeOpened,
     DisputeSettled,
@@ -121,34 +121,32 @@ def _of_verdict(
                 reason=verdict.reason or review.reason,
             ),
         )
-    return _release(review, verdict, shop, session_id, settled.at)
+    return _release(review, verdict, verdict.sku, shop.baskets[session_id], settled.at)
 
 
 def _release(
-    review: Review, verdict: Verdict, shop: Shop, session_id: str, at: Moment
+    review: Review, verdict: Verdict, sku: str, basket: Basket, at: Moment
 ) -> tuple[Entry, ...]:
     left, entries = verdict.quantity, []
-    for line in reversed(shop.baskets[session_id].lines):
-        pieces = min(left, line.pieces) if line.sku == verdict.sku else 0
-        if pieces:
-            left -= pieces
-            entries.append(
-                LineReleased(
-                    entry_id=f"{review.review_id}:settled:released:{line.line_id}",
-                    captured_at_s=at.captured_at_s,
-                    wall_time_s=at.wall_time_s,
-                    line_id=line.line_id,
-                    session_id=session_id,
-                    event_id=review.event.event_id,
-                    quantity=pieces,
-                    reviewer=verdict.reviewer,
-                    reason=verdict.reason or review.reason,
-                )
+    for line, pieces in basket.newest(sku, verdict.quantity):
+        left -= pieces
+        entries.append(
+            LineReleased(
+                entry_id=f"{review.review_id}:settled:released:{line.line_id}",
+                captured_at_s=at.captured_at_s,
+                wall_time_s=at.wall_time_s,
+                line_id=line.line_id,
+                session_id=basket.session_id,
+                event_id=review.event.event_id,
+                quantity=pieces,
+                reviewer=verdict.reviewer,
+                reason=verdict.reason or review.reason,
             )
+        )
     if left:
         raise CheckoutError(
-            f"review {review.review_id}: session {session_id} holds "
-            f"{verdict.quantity - left} pieces of {verdict.sku}, so {verdict.quantity} cannot have "
+            f"review {review.review_id}: session {basket.session_id} holds "
+            f"{verdict.quantity - left} pieces of {sku}, so {verdict.quantity} cannot have "
             "come back; settle the review of the take first, or settle this one as nobody's"
         )
     return tuple(entries)

@@ -123,6 +123,7 @@ def test_a_bundle_with_weights_in_their_own_file_keeps_its_space(
     enrolled = enrol(base, Product(sku=sku_of(NEW)), photos, tmp_path / "out").bundle
 
     require_same_space([base, enrolled])
+    assert enrolled.manifest.space_id == base.manifest.space_id
 
 
 def test_broken_and_blurred_photos_are_set_aside_with_their_reasons(

@@ -118,6 +118,8 @@ def test_a_worker_that_must_not_begin_again_is_given_up_at_once() -> None:
     crew = Crew([Worker("once", fall, restart="never")], time.monotonic)
     crew.start()
     until(lambda: crew.failed is not None)
+    assert crew.states[0].restarts == 0
+    assert "once" in str(crew.failed)
 
 
 def test_a_worker_without_a_sign_of_life_is_stuck() -> None:

@@ -152,6 +152,7 @@ def test_a_broker_that_was_killed_is_found_again(
     subscriber.heard.clear()
     mosquitto.start()
     wait_for(lambda: courier.deliver([HELLO])["hello"].kind == "acknowledged", "an answer")
+    assert subscriber.heard
 
 
 def test_a_broker_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:

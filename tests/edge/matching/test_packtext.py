@@ -118,8 +118,12 @@ def test_nothing_is_read_when_the_bundle_lists_no_words_or_nothing_is_open(bundl
     def read(_: np.ndarray) -> Sequence[str]:
         raise AssertionError("nobody should read")
 
-    for each in (
-        with_thresholds(bundle, -9, -9, 2),
-        replace(_with_words(bundle), manifest=with_thresholds(bundle, 1.9, 1.9, 2).manifest),
+    for each, outcome in (
+        (with_thresholds(bundle, -9, -9, 2), "review"),
+        (
+            replace(_with_words(bundle), manifest=with_thresholds(bundle, 1.9, 1.9, 2).manifest),
+            "accept",
+        ),
     ):
-        Recogniser([each], [embedder_of(bundle)], read).recognise([look_at(bundle, 2, 0)])
+        recogniser = Recogniser([each], [embedder_of(bundle)], read)
+        assert recogniser.recognise([look_at(bundle, 2, 0)]).decision.outcome == outcome
