@@ -1,0 +1,128 @@
+"""How bundles travel from the trainer to devices: names, documents and messages of both sides.
+
+Owns what both sides must understand alike, and the one rule they share: which release a device is
+wanted to run. Owns no transport, no signature and no file: the trainer publishes in
+``cloud_trainer``, the device fetches and judges in ``edge``.
+
+The parts: ``names`` paths, roles and topics; ``release`` what an edition is made of; ``plan`` who
+may run which; ``messages`` what is said over MQTT; ``wire`` documents to bytes and back; ``errors``
+what can be wrong with them.
+"""
+
+from models.delivery.errors import DeliveryFormatError, DeliveryVersionError, MessageTooLargeError
+from models.delivery.messages import (
+    Announcement,
+    CategoryStatus,
+    Command,
+    DeviceStatus,
+    FailureKind,
+    Quarantined,
+    State,
+    UpdateEvent,
+    UpdateOutcome,
+    event_id_of,
+)
+from models.delivery.names import (
+    ALL_STATUS,
+    ALL_UPDATE_EVENTS,
+    ANNOUNCEMENTS,
+    METADATA_FOLDER,
+    NETWORK_FILES,
+    ROLLOUTS_PATTERNS,
+    ROLLOUTS_ROLE,
+    TARGETS_FOLDER,
+    Topic,
+    announce_topic,
+    category_patterns,
+    category_role,
+    command_topic,
+    file_path,
+    network_id_of,
+    parse_release_path,
+    parse_topic,
+    plan_path,
+    release_path,
+    require_category,
+    require_device_id,
+    status_topic,
+    stored_target,
+    update_event_topic,
+)
+from models.delivery.plan import (
+    MAX_PLAN_BYTES,
+    RolloutPlan,
+    attempt,
+    decode_plan,
+    device_share_percent,
+    encode_plan,
+    takes_candidate,
+    wanted_release,
+)
+from models.delivery.release import (
+    MAX_RELEASE_BYTES,
+    Release,
+    ReleaseFile,
+    bytes_to_fetch,
+    decode_release,
+    encode_release,
+    release_of,
+)
+from models.delivery.wire import MAX_MESSAGE_BYTES, decode, encode
+
+__all__ = [
+    "ALL_STATUS",
+    "ALL_UPDATE_EVENTS",
+    "ANNOUNCEMENTS",
+    "MAX_MESSAGE_BYTES",
+    "MAX_PLAN_BYTES",
+    "MAX_RELEASE_BYTES",
+    "METADATA_FOLDER",
+    "NETWORK_FILES",
+    "ROLLOUTS_PATTERNS",
+    "ROLLOUTS_ROLE",
+    "TARGETS_FOLDER",
+    "Announcement",
+    "CategoryStatus",
+    "Command",
+    "DeliveryFormatError",
+    "DeliveryVersionError",
+    "DeviceStatus",
+    "FailureKind",
+    "MessageTooLargeError",
+    "Quarantined",
+    "Release",
+    "ReleaseFile",
+    "RolloutPlan",
+    "State",
+    "Topic",
+    "UpdateEvent",
+    "UpdateOutcome",
+    "announce_topic",
+    "attempt",
+    "bytes_to_fetch",
+    "category_patterns",
+    "category_role",
+    "command_topic",
+    "decode",
+    "decode_plan",
+    "decode_release",
+    "device_share_percent",
+    "encode",
+    "encode_plan",
+    "encode_release",
+    "event_id_of",
+    "file_path",
+    "network_id_of",
+    "parse_release_path",
+    "parse_topic",
+    "plan_path",
+    "release_of",
+    "release_path",
+    "require_category",
+    "require_device_id",
+    "status_topic",
+    "stored_target",
+    "takes_candidate",
+    "update_event_topic",
+    "wanted_release",
+]
