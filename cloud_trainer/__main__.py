@@ -6,7 +6,18 @@ import importlib.metadata
 
 import typer
 
-from cloud_trainer.cli import catalogue, categories, enrol, evaluate, train
+from cloud_trainer.cli import (
+    catalogue,
+    categories,
+    enrol,
+    evaluate,
+    fleet,
+    keys,
+    publish,
+    receive,
+    rollout,
+    train,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,7 +25,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turn product photos into bundles that devices recognise products with.",
 )
-for group in (catalogue, categories, train, evaluate, enrol):
+for group in (
+    catalogue,
+    categories,
+    train,
+    evaluate,
+    enrol,
+    keys,
+    publish,
+    rollout,
+    fleet,
+    receive,
+):
     group.register(app)
 
 
