@@ -1,8 +1,8 @@
 """What a device is told: ``store.yaml``, one closed and typed configuration.
 
 Owns the fields, their defaults and units, and what must fit together. How the file is read is
-``edge.config_file``'s, opening what it names ``edge.premises``'s business. Paths are relative to
-the file. A secret is never in the file, which names the environment variable that holds it.
+``edge.config_file``'s, opening what it names ``edge.shop.premises``'s business. Paths are relative
+to the file. A secret is never in the file, which names the environment variable that holds it.
 
 Settings for all cameras stand under ``camera_defaults``; a camera that says something else itself
 overrides them. The same holds for ``interaction`` and ``interaction_overrides``.
@@ -11,6 +11,7 @@ overrides them. The same holds for ``interaction`` and ``interaction_overrides``
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -38,9 +39,12 @@ from edge.tracking.track import TrackingSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Role = Literal["shelf", "floor", "desk"]
-ALL_ROLES: Final[tuple[Role, ...]] = ("shelf", "floor", "desk")
+Role = Literal["all", "shelf", "hub"]
+DeviceName = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")]
+
+
+_NAME_IN_TOPICS: Final = re.compile(r"[0-9A-Za-z_.-]{1,200}")
 
 
 class _Closed(BaseModel):
@@ -123,18 +127,21 @@ class CheckoutSettings(_Closed):
     """When receipts are issued and how long anything is waited for.
 
     Attributes:
-        receipt_waits_s: After somebody has left, what the shelf cameras still make of the last
-            interaction is waited for so long.
+        receipt_waits_s: After somebody was last seen, at the exit, what the shelf cameras still
+            make of the last interaction is waited for so long.
         attribution_waits_s: An interaction waits so long for the floor to be looked at; then it
             goes to review.
         lost_after_s: A session whose last member was lost from sight this long ago is closed.
         time_out_s: No session stays open for longer.
+        devices_wait_s: A receipt waits so long for shelf devices that are silent or still have
+            something to tell; then it is issued, and corrected once they have told.
     """
 
     receipt_waits_s: Annotated[float, Field(ge=0)] = 1.0
     attribution_waits_s: Seconds = 5.0
     lost_after_s: Seconds = 900.0
     time_out_s: Seconds = 14_400.0
+    devices_wait_s: Seconds = 120.0
 
 
 class TillSettings(_Closed):
@@ -151,28 +158,58 @@ class TillSettings(_Closed):
     timeout_s: Seconds = 5.0
 
 
-class MqttSettings(_Closed):
-    """The broker that receipts and baskets are announced at.
+class BrokerSettings(_Closed):
+    """An MQTT broker and who this device is there.
 
     Attributes:
         host: Its name or address.
         port: Its port.
-        client_id: The device's name there.
-        prefix: What all topics begin with.
         username: ``null`` connects without one.
         password_env: Environment variable with the password.
         tls: Whether the connection is encrypted.
         acknowledged_within_s: How long a receiver may take to answer.
+        reconnects_within_s: Longest wait before a lost broker is tried again.
     """
 
     host: str = Field(min_length=1)
     port: Port = 1883
-    client_id: str = "walkout"
-    prefix: str = Field("walkout", min_length=1)
     username: str | None = None
     password_env: EnvironmentName | None = None
     tls: bool = False
     acknowledged_within_s: Seconds = 5.0
+    reconnects_within_s: Annotated[float, Field(ge=1)] = 30.0
+
+
+class MqttSettings(BrokerSettings):
+    """The broker that receipts and baskets are announced at.
+
+    Attributes:
+        client_id: The device's name there.
+        prefix: What all topics begin with.
+    """
+
+    client_id: str = "walkout"
+    prefix: str = Field("walkout", min_length=1)
+
+
+class LinkSettings(BrokerSettings):
+    """How the devices of one shop reach each other: the shop's own broker.
+
+    Attributes:
+        device: Name of this device, another for each.
+        prefix: What all topics begin with; nobody else's.
+        shelf_devices: The hub's shelf devices by name; only the hub names them.
+        silent_after_s: Without an answer for so long, a shelf device counts as silent.
+        clock_error_s: An event whose moment is not known as well as this goes to review.
+        begins_within_s: With a recording, the hub waits so long for its shelf devices.
+    """
+
+    device: DeviceName
+    prefix: str = Field("walkout-link", pattern=r"^[0-9A-Za-z_-]+(/[0-9A-Za-z_-]+)*$")
+    shelf_devices: tuple[DeviceName, ...] = ()
+    silent_after_s: Annotated[float, Field(ge=1)] = 5.0
+    clock_error_s: Seconds = 0.3
+    begins_within_s: Seconds = 60.0
 
 
 class PageSettings(_Closed):
@@ -211,7 +248,9 @@ class StoreConfig(_Closed):
         catalogue: Folder or file of the catalogue.
         bundles: Folders of bundles, one a category.
         checkins: Recorded check-ins; only with recorded cameras.
-        roles: What this device does.
+        role: What this device does: ``all`` of it, only look at shelves (``shelf``), or the rest
+            (``hub``), which may look at shelves too.
+        link: Between the devices of a shop; ``null`` when this one does all.
         camera_defaults: For all cameras.
         cameras: By the names of the calibration.
         floor: How the floor is watched.
@@ -233,7 +272,8 @@ class StoreConfig(_Closed):
     catalogue: Path
     bundles: tuple[Path, ...] = ()
     checkins: Path | None = None
-    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ALL_ROLES
+    role: Role = "all"
+    link: LinkSettings | None = None
     camera_defaults: CameraDefaults = CameraDefaults()
     cameras: Annotated[dict[str, CameraSettings], Field(min_length=1)]
     floor: FloorSettings = FloorSettings()
@@ -264,17 +304,32 @@ class StoreConfig(_Closed):
             raise ValueError(
                 "checkins is for recorded shops; with live cameras, check-ins come over HTTP"
             )
-        if set(self.roles) != set(ALL_ROLES):
-            raise ValueError(
-                "a device that shares its work with others is not supported yet; leave roles out "
-                "so that this one has all of shelf, floor and desk"
-            )
+        complaint = self._role_complaint()
+        if complaint is not None:
+            raise ValueError(complaint)
         unknown = sorted(self.interaction_overrides.keys() - self.cameras.keys())
         if unknown:
             raise ValueError(
                 f"interaction_overrides names {', '.join(unknown)}, which is none of the cameras"
             )
         return self
+
+    def _role_complaint(self) -> str | None:
+        if (self.role == "all") != (self.link is None):
+            return (
+                "role and link belong together: a shelf or hub device needs link, and a device "
+                "that does all has none"
+            )
+        if self.link is None:
+            return None
+        if (self.role == "hub") != bool(self.link.shelf_devices):
+            return "link.shelf_devices is what the hub names, and only the hub; name them there"
+        if self.role == "shelf" and (self.till or self.mqtt or self.checkins):
+            return "a shelf device has no check-ins, till or mqtt; put them into the hub's file"
+        odd = sorted(name for name in self.cameras if not _NAME_IN_TOPICS.fullmatch(name))
+        if odd:
+            return f"camera {odd[0]} cannot be named in a message; use letters, digits, - and _"
+        return None
 
     @property
     def is_recorded(self) -> bool:

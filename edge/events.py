@@ -131,6 +131,10 @@ class InteractionEvent:
             that the shop does not sell.
         candidates: Products it may have been, likeliest first.
         evidence: What it rests on.
+        contact_at_s: When the hand was at the piece, which is much narrower than the span from
+            ``started_at_s`` to ``ended_at_s``; ``None`` where that was not seen.
+        floor_sd_m: Standard deviation of ``floor_m`` along the fixture's front; ``None`` where
+            nothing is known about it.
     """
 
     event_id: str
@@ -146,3 +150,5 @@ class InteractionEvent:
     outcome: Outcome
     candidates: tuple[Candidate, ...]
     evidence: Evidence
+    contact_at_s: float | None = None
+    floor_sd_m: float | None = None

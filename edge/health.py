@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from edge.cameras.newest import CameraState
 from edge.checkout.message import Receiver
 from edge.checkout.outbox import OutboxCounts
+from edge.link.hub import DeviceState
 from edge.queues import QueueState
 from edge.stages import Stage
 from edge.workers import WorkerState
@@ -40,6 +41,8 @@ class Health:
         interactions: Recorded so far.
         receipts: Issued so far, corrected ones too.
         peak_memory_bytes: Of the process.
+        devices: How the shop's shelf devices are, where this is their hub.
+        link_trouble: Why the hub does not get what this shelf device sees; ``None`` when it does.
     """
 
     cameras: tuple[CameraState, ...]
@@ -53,6 +56,8 @@ class Health:
     interactions: int
     receipts: int
     peak_memory_bytes: int
+    devices: tuple[DeviceState, ...] = ()
+    link_trouble: str | None = None
 
     @property
     def sick(self) -> tuple[str, ...]:
@@ -76,8 +81,13 @@ class Health:
             for each in self.workers
             if each.status == "crashed"
         )
-        ledger = (self.ledger_trouble,) if self.ledger_trouble is not None else ()
-        return (*self.sick, *crashed, *cameras, *ledger)
+        devices = (
+            f"device {each.device} is {each.status}: {each.reason}"
+            for each in self.devices
+            if each.status != "well"
+        )
+        trouble = (each for each in (self.link_trouble, self.ledger_trouble) if each is not None)
+        return (*self.sick, *crashed, *cameras, *devices, *trouble)
 
 
 def metrics_text(health: Health) -> str:
@@ -94,6 +104,7 @@ class _Once(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
         yield from _camera_metrics(self._health.cameras)
+        yield from _device_metrics(self._health)
         yield from _work_metrics(self._health)
         yield from _checkout_metrics(self._health)
 
@@ -127,6 +138,31 @@ def _camera_metrics(cameras: tuple[CameraState, ...]) -> Iterator[Metric]:
             frames.add_metric([each.camera, fate], count)
         reconnects.add_metric([each.camera], counters.reconnects)
     yield from (up, age, frames, reconnects)
+
+
+def _device_metrics(health: Health) -> Iterator[Metric]:
+    up = GaugeMetricFamily(
+        "walkout_device_up", "1 while a shelf device is well.", labels=["device", "status"]
+    )
+    age = GaugeMetricFamily(
+        "walkout_device_answer_age_seconds", "Since its last answer.", labels=["device"]
+    )
+    error = GaugeMetricFamily(
+        "walkout_device_clock_error_seconds", "How wrong its clock may be.", labels=["device"]
+    )
+    waiting = GaugeMetricFamily(
+        "walkout_device_events_waiting", "Events it keeps for the hub.", labels=["device"]
+    )
+    for each in health.devices:
+        up.add_metric([each.device, each.status], float(each.status == "well"))
+        waiting.add_metric([each.device], each.events_waiting)
+        if each.answer_age_s is not None:
+            age.add_metric([each.device], each.answer_age_s)
+        if each.clock_error_s is not None:
+            error.add_metric([each.device], each.clock_error_s)
+    link = GaugeMetricFamily("walkout_link_up", "1 while the hub gets what a shelf device sees.")
+    link.add_metric([], float(health.link_trouble is None))
+    yield from (up, age, error, waiting, link)
 
 
 def _work_metrics(health: Health) -> Iterator[Metric]:

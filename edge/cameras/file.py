@@ -2,7 +2,8 @@
 
 Read as fast as possible, every frame comes, in order, with the same numbers and moments each time:
 that is what a replay rests on. In real time, a frame comes no earlier than it was taken; one that
-is late comes at once.
+is late comes at once. A camera that is opened while its recording is under way joins where the
+recording is by then: what was before, nobody sees any more.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ Pace = Literal["real_time", "as_fast_as_possible"]
 # Containers without a frame rate report 0 or their tick rate.
 _PLAUSIBLE_FPS: Final = (0.1, 1000.0)
 _FPS_WHEN_UNKNOWN: Final = 25.0
+# Later than this is joining a recording under way, not a slow start.
+_JOINS_AFTER_S: Final = 2.0
 
 
 class FileCamera(CameraSource):
@@ -76,6 +79,7 @@ class FileCamera(CameraSource):
         self._next_index = 0
         self._round_starts_s = 0.0
         self._open_round()
+        self._join()
 
     def _open_round(self) -> None:
         """Open the file for one time through."""
@@ -106,6 +110,20 @@ class FileCamera(CameraSource):
         self._period_s = 1 / rate
         self._timing = RecordedTiming(rate)
         self._round_first_index = self._next_index
+
+    def _join(self) -> None:
+        """Pass over what was played before the camera was opened."""
+        if self._pace != "real_time" or self._ago_s(0.0) < _JOINS_AFTER_S:
+            return
+        while self._ago_s(self._last_in_round_s + self._period_s) > 0 and self._grab_in_round():
+            assert self._capture is not None
+            self._last_in_round_s = self._timing.stamp(self._capture.timestamp_s)
+            self._next_index += 1
+        self._missed += self._next_index
+
+    def _ago_s(self, captured_at_s: float) -> float:
+        """How long ago a moment of the recording was played."""
+        return self._clock.monotonic_s() - (self._start.monotonic_s + captured_at_s)
 
     def _grab(self) -> Shot:
         if not self._grab_in_round():

@@ -110,7 +110,8 @@ def _consequences(case: _Case, camera_sick: bool) -> tuple[Entry, ...]:
     if baskets and all(basket.role == "staff" for basket in baskets):
         return _restocked(case)
     if camera_sick:
-        return (_review(case, "camera_sick", f"camera {event.camera} cannot be trusted"),)
+        reason = f"camera {event.camera} cannot be trusted; {event.evidence.reason}"
+        return (_review(case, "camera_sick", reason),)
     if not baskets:
         return (_review(case, "no_shopper", case.attribution),)
     if len(baskets) == 1 and _came_after(event, baskets[0]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Receiver = Literal["till", "mqtt"]
+Receiver = Literal["till", "mqtt", "hub", "desk"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class OutgoingMessage:
 
     Attributes:
         message_id: Its id, by which the receiver knows it when it comes twice.
-        receiver: Who gets it.
+        receiver: Who gets it: the till, subscribers, a shelf device's hub, or the desk of the hub
+            itself.
         stream: Messages of one stream arrive in order; the session.
         address: Path of a request, or topic below the prefix.
         body: JSON.

@@ -15,60 +15,16 @@ Topics::
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Final
-
-from paho.mqtt.client import (
-    Client,
-    ConnectFlags,
-    DisconnectFlags,
-    MQTTMessage,
-)
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.checkout.delivering import ACKNOWLEDGED, Outcome
 from edge.checkout.message import OutgoingMessage
 from edge.errors import DeliveryError
-
-_LOGGER = logging.getLogger(__name__)
-_QOS: Final = 1
-_RECONNECT_S: Final = (1, 30)
-ONLINE: Final = "online"
-OFFLINE: Final = "offline"
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Where the broker listens and how it is spoken to.
-
-    Attributes:
-        host: Its name or address.
-        port: Its port.
-        client_id: The device's name at the broker; two clients of one name drive each other out.
-        prefix: What all topics begin with.
-        username: ``None`` connects without one.
-        password: For the user name.
-        tls: Whether the connection is encrypted, with the system's certificates.
-        acknowledged_within_s: How long a receiver may take to answer.
-    """
-
-    host: str
-    port: int = 1883
-    client_id: str = "walkout"
-    prefix: str = "walkout"
-    username: str | None = None
-    password: str | None = None
-    tls: bool = False
-    acknowledged_within_s: float = 5.0
+from edge.link.connection import Broker, Connection
 
 
 class MqttCourier:
@@ -90,17 +46,21 @@ class MqttCourier:
                 f"{broker.prefix!r} cannot begin MQTT topics; write a word such as walkout/shop-1"
             )
         self._broker = broker
-        self._available = f"{broker.prefix}/available"
         self._acks = f"{broker.prefix}/ack/"
         self._answers: dict[str, Outcome] = {}
         self._awaited: frozenset[str] = frozenset()
         self._answered = threading.Condition()
         self._connected = False
-        self._client = self._make_client()
+        self._connection = Connection(
+            broker,
+            [f"{self._acks}#"],
+            self._on_answer,
+            on_change=self._on_change,
+            available=f"{broker.prefix}/available",
+        )
 
     def __enter__(self) -> MqttCourier:
-        self._client.connect_async(self._broker.host, self._broker.port, keepalive=30)
-        self._client.loop_start()
+        self._connection.__enter__()
         return self
 
     def __exit__(
@@ -109,14 +69,7 @@ class MqttCourier:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._connected:
-            # The last will is for those who do not say good-bye; where the broker has gone in the
-            # meantime, it speaks for us after all.
-            good_bye = self._client.publish(self._available, OFFLINE, _QOS, retain=True)
-            with contextlib.suppress(RuntimeError):
-                good_bye.wait_for_publish(1.0)
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._connection.__exit__(kind, error, traceback)
 
     def deliver(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, Outcome]:
         """Publish all messages, then wait for the answers; see ``delivering.Courier``."""
@@ -128,10 +81,10 @@ class MqttCourier:
             self._awaited = names
         for message in messages:
             topic = f"{self._broker.prefix}/{message.address}"
-            sent = self._client.publish(topic, message.body, _QOS)
-            if sent.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
+            problem = self._connection.publish(topic, message.body)
+            if problem is not None:
                 with self._answered:
-                    self._answers[message.message_id] = Outcome("unavailable", str(sent.rc))
+                    self._answers[message.message_id] = Outcome("unavailable", problem)
         until_s = monotonic() + self._broker.acknowledged_within_s
         with self._answered:
             self._answered.wait_for(
@@ -142,72 +95,20 @@ class MqttCourier:
             silent = Outcome("unavailable", "the receiver has not answered")
             return {name: self._answers.get(name, silent) for name in names}
 
-    def _make_client(self) -> Client:
-        broker = self._broker
-        client = Client(CallbackAPIVersion.VERSION2, client_id=broker.client_id)
-        client.will_set(self._available, OFFLINE, _QOS, retain=True)
-        client.reconnect_delay_set(*_RECONNECT_S)
-        if broker.username is not None:
-            client.username_pw_set(broker.username, broker.password)
-        if broker.tls:
-            client.tls_set()
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_answer
-        client.on_subscribe = self._on_subscribe
-        return client
-
-    def _on_connect(
-        self,
-        client: Client,
-        userdata: object,
-        flags: ConnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        if reason.is_failure:
-            _LOGGER.error("broker %s refused the connection: %s", self._broker.host, reason)
-            return
-        client.subscribe(f"{self._acks}#", _QOS)
-
-    def _on_subscribe(
-        self,
-        client: Client,
-        userdata: object,
-        message_number: int,
-        reasons: list[ReasonCode],
-        properties: Properties | None,
-    ) -> None:
-        if any(reason.is_failure for reason in reasons):
-            _LOGGER.error("broker %s does not let us hear %s#", self._broker.host, self._acks)
-            return
-        # Only now can an answer be heard, so only now is anything sent.
-        client.publish(self._available, ONLINE, _QOS, retain=True)
+    def _on_change(self, ready: bool) -> None:
         with self._answered:
-            self._connected = True
-
-    def _on_disconnect(
-        self,
-        client: Client,
-        userdata: object,
-        flags: DisconnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        _LOGGER.warning("broker %s is gone: %s", self._broker.host, reason)
-        with self._answered:
-            self._connected = False
+            self._connected = ready
             self._answered.notify_all()
 
-    def _on_answer(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        name = message.topic[len(self._acks) :]
+    def _on_answer(self, topic: str, payload: bytes) -> None:
+        name = topic[len(self._acks) :]
         with self._answered:
             if name in self._awaited:
-                self._answers[name] = _meaning(message.payload)
+                self._answers[name] = _meaning(payload)
                 self._answered.notify_all()
 
 
-def _meaning(payload: bytes | bytearray) -> Outcome:
+def _meaning(payload: bytes) -> Outcome:
     if not payload.strip():
         return ACKNOWLEDGED
     try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from edge.checkout.ledger_file import LedgerFile
 from edge.checkout.message import OutgoingMessage, Receiver
@@ -58,6 +59,34 @@ class Outbox:
 
     def __init__(self, file: LedgerFile) -> None:
         self._file = file
+
+    def keep(self, message: OutgoingMessage) -> None:
+        """Write a message that no entry causes; one that is there already stays as it is.
+
+        Raises:
+            LedgerError: It could not be written.
+        """
+        with self._file.transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO outbox (message_id, receiver, stream, address, body)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (
+                    message.message_id,
+                    message.receiver,
+                    message.stream,
+                    message.address,
+                    message.body,
+                ),
+            )
+
+    def drop(self, message_id: str) -> None:
+        """Take a message out whose receiver has something better, the entry that it became.
+
+        Raises:
+            LedgerError: It could not be taken out.
+        """
+        with self._file.transaction() as connection:
+            connection.execute("DELETE FROM outbox WHERE message_id = ?", (message_id,))
 
     def next_messages(self, receiver: Receiver) -> tuple[OutgoingMessage, ...]:
         """The first waiting message of every stream of a receiver, oldest first."""
@@ -115,7 +144,7 @@ class Outbox:
             ParkedMessage(
                 OutgoingMessage(
                     str(message_id),
-                    "till" if receiver == "till" else "mqtt",
+                    cast(Receiver, receiver),
                     str(stream),
                     str(address),
                     str(body),

@@ -11,7 +11,7 @@ import typer
 from edge.cli.errors import FAILED, PROGRAM, plain_errors
 from edge.config_file import config_schema, load_config
 from edge.errors import ConfigError
-from edge.premises import open_premises
+from edge.shop.premises import open_premises
 
 _commands = typer.Typer(help="The configuration of a shop, store.yaml.")
 

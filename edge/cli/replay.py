@@ -15,10 +15,10 @@ from edge.checkout.receipt import Receipt
 from edge.checkout.receipt_page import embedded_pictures
 from edge.cli.errors import fail, plain_errors
 from edge.config_file import load_config
-from edge.premises import open_premises
-from edge.replay import EVIDENCE_NAME, replay
 from edge.score.scoring import ScoredShop, document, print_scoreboard, report_page, scored
 from edge.score.truth import read_truth
+from edge.shop.premises import open_premises
+from edge.shop.replay import EVIDENCE_NAME, replay
 
 _WIDTH = 140
 

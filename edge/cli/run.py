@@ -12,7 +12,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -24,23 +24,26 @@ from rich.console import Console
 
 from edge.cameras.clock import SystemClock
 from edge.cli.errors import complain, plain_errors
+from edge.cli.logs import log_to_stderr
 from edge.cli.replay import print_receipt
 from edge.config_file import load_config, secret
+from edge.dashboard.page import PageServer, ShownShop
+from edge.dashboard.shown import ShownShelfDevice, ShownStore
 from edge.errors import ConfigError
-from edge.logs import log_to_stderr
-from edge.page import PageServer
-from edge.premises import Premises, open_premises
-from edge.replay import Replayed
 from edge.score.scoring import print_scoreboard, scored
 from edge.score.truth import read_truth
-from edge.shown import ShownStore
-from edge.store import Store
-from edge.workers import Crew, Worker
+from edge.shop.premises import Premises, open_premises
+from edge.shop.replay import Replayed
+from edge.shop.shelf_device import ShelfDevice
+from edge.shop.store import Store
+from edge.workers import Crew, Worker, WorkerState
 
 _LOGGER: Final = logging.getLogger(__name__)
 _CHECKS_EVERY_S: Final = 0.2
 _ENDS_WITHIN_S: Final = 10.0
 _STUCK: Final = 3
+_WELL: Final = ("running", "ended")
+_NOT_CHARGED: Final = "; nothing it shows is charged without a person"
 
 
 def register(app: typer.Typer) -> None:
@@ -78,28 +81,35 @@ def run(
     with ExitStack() as opened:
         if state is None and config.is_recorded:
             state = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="walkout-")))
-        shop = Store(
-            premises,
-            state or file.parent / config.state,
-            SystemClock(),
-            os.environ,
-            on_receipt=lambda receipt: print_receipt(receipt, console),
-        )
-        opened.callback(shop.close)
-        problem = _Process(shop, file, for_s, console).live(page, port)
+        kept = state or file.parent / config.state
+        device: Store | ShelfDevice
+        if config.role == "shelf":
+            device = ShelfDevice(premises, kept, SystemClock(), os.environ)
+        else:
+            device = Store(
+                premises,
+                kept,
+                SystemClock(),
+                os.environ,
+                on_receipt=lambda receipt: print_receipt(receipt, console),
+            )
+        opened.callback(device.close)
+        problem = _Process(device, file, for_s, console).live(page, port)
         if problem is not None:
-            complain(f"{problem}; the ledger is safe, start again")
+            complain(f"{problem}; what was recorded is safe, start again")
             # Not typer.Exit: a stuck thread would be waited for.
             raise typer.Exit(_STUCK)
-        if config.is_recorded:
-            _print_result(shop, premises, console)
+        if config.is_recorded and isinstance(device, Store):
+            _print_result(device, premises, console)
 
 
 class _Process:
     """The running device between its first and its last moment."""
 
-    def __init__(self, shop: Store, file: Path, for_s: float | None, console: Console) -> None:
-        self._shop = shop
+    def __init__(
+        self, device: Store | ShelfDevice, file: Path, for_s: float | None, console: Console
+    ) -> None:
+        self._device = device
         self._file = file
         self._for_s = for_s
         self._console = console
@@ -109,13 +119,13 @@ class _Process:
 
     def live(self, page: bool, port: int | None) -> str | None:
         """Run until the end; why it should be started again, or ``None``."""
-        shop, settings = self._shop, self._shop.config.page
-        workers = list(shop.workers())
+        device, settings = self._device, self._device.config.page
+        workers = list(device.workers())
         crew: Crew | None = None
         with ExitStack() as opened:
             if page and settings is not None:
                 server = PageServer(
-                    ShownStore(shop, lambda: crew.states if crew else ()),
+                    _shown(device, lambda: crew.states if crew else ()),
                     settings.host,
                     settings.port if port is None else port,
                     secret(settings.token_env, os.environ),
@@ -135,10 +145,11 @@ class _Process:
         began_s = time.monotonic()
         while not self._told_to_stop.wait(_CHECKS_EVERY_S):
             crew.check()
-            self._say_camera_changes()
+            self._say_changes()
             if crew.failed is not None:
                 return crew.failed
-            if crew.has_ended("desk"):
+            if crew.has_ended(self._device.ends_with):
+                self._device.finished()
                 return None
             if self._for_s is not None and time.monotonic() - began_s >= self._for_s:
                 _LOGGER.info("%g s are over", self._for_s)
@@ -146,27 +157,42 @@ class _Process:
             if self._told_to_reload.is_set():
                 self._told_to_reload.clear()
                 self._reload()
-        _LOGGER.info(
-            "told to stop; %d baskets stay open in the ledger",
-            len(self._shop.desk.shop.open_baskets()),
-        )
+        _LOGGER.info("told to stop; %s", self._device.parting_words())
         return None
 
-    def _say_camera_changes(self) -> None:
-        """A camera that is not well is loud once, and so is its recovery."""
-        for state in self._shop.camera_states():
-            before = self._said.get(state.camera, "connecting")
-            if state.status == before:
-                continue
-            self._said[state.camera] = state.status
-            well = state.status in ("running", "ended")
-            _LOGGER.log(
-                logging.INFO if well else logging.ERROR,
-                "camera %s is %s%s",
-                state.camera,
-                state.status,
-                "" if well else f": {state.reason}; nothing it shows is charged without a person",
+    def _say_changes(self) -> None:
+        """A camera or a shelf device that is not well is loud once, and so is its recovery."""
+        for camera in self._device.camera_states():
+            self._say(
+                f"camera {camera.camera}",
+                camera.status,
+                camera.status in _WELL,
+                camera.reason + _NOT_CHARGED,
             )
+        if isinstance(self._device, Store):
+            for each in self._device.device_states():
+                self._say(
+                    f"device {each.device}",
+                    each.status,
+                    each.status == "well",
+                    each.reason + _NOT_CHARGED,
+                )
+        else:
+            trouble = self._device.link_trouble()
+            self._say("the hub", "away" if trouble else "there", trouble is None, trouble or "")
+
+    def _say(self, name: str, status: str, well: bool, reason: str) -> None:
+        before = self._said.get(name, "connecting")
+        if status in (before, "awaited"):
+            return
+        self._said[name] = status
+        _LOGGER.log(
+            logging.INFO if well else logging.ERROR,
+            "%s is %s%s",
+            name,
+            status,
+            "" if well else f": {reason}",
+        )
 
     def _reload(self) -> None:
         try:
@@ -175,7 +201,7 @@ class _Process:
             for complaint in err.complaints:
                 _LOGGER.error("%s; the configuration stays as it was", complaint)
             return
-        waiting = self._shop.reload(config)
+        waiting = self._device.reload(config)
         _LOGGER.info("%s was read again", self._file)
         if waiting:
             _LOGGER.warning("%s changed too and wait for a restart", ", ".join(waiting))
@@ -201,6 +227,16 @@ class _Process:
         finally:
             for number, act in before.items():
                 signal.signal(number, act)
+
+
+def _shown(
+    device: Store | ShelfDevice, workers: Callable[[], tuple[WorkerState, ...]]
+) -> ShownShop:
+    return (
+        ShownStore(device, workers)
+        if isinstance(device, Store)
+        else ShownShelfDevice(device, workers)
+    )
 
 
 def _print_result(shop: Store, premises: Premises, console: Console) -> None:

@@ -24,6 +24,7 @@ Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 _LEVELS: Final = np.arange(256, dtype=np.float32)
+_JOINS: Final = np.ones((7, 7), np.uint8)
 _GAIN_OFFSET: Final = 8.0  # grey levels; keeps the ratio of two dark pixels from being noise alone
 
 
@@ -80,12 +81,14 @@ class Step:
             nothing, and the masks are ``None``.
         foreground: Where the picture differs from the reference, bool ``(H, W)``.
         moving: Where it differs from the steady picture.
+        picture: The work picture itself, uint8 BGR ``(H, W, 3)``.
         settled: Changes that have come to rest with this frame.
     """
 
     active: bool
     foreground: Mask | None
     moving: Mask | None
+    picture: Picture | None
     settled: tuple[Settled, ...]
 
 
@@ -109,6 +112,7 @@ class Scene:
         self._steady: Picture = np.empty(0, np.uint8)
         self._since_s: NDArray[np.float64] = np.empty(0)
         self._known: Mask = np.empty(0, np.bool_)
+        self._all_known = False
         self._foreground: Mask = np.empty(0, np.bool_)
         self._calm = False
         self._full_at_s = -np.inf
@@ -131,7 +135,7 @@ class Scene:
             assert self._thumb is not None
             changed = cv2.absdiff(thumb, self._thumb) > self._settings.thumb_by
             if np.count_nonzero(changed) <= 2:
-                return Step(False, None, None, ())
+                return Step(False, None, None, None, ())
         self._thumb, self._full_at_s = thumb, at_s
         small = cv2.resize(image, self._size_px, interpolation=cv2.INTER_AREA)
         current = np.asarray(small, np.uint8)
@@ -158,19 +162,18 @@ class Scene:
             > self._settings.moves_by
         )
         blended = cv2.addWeighted(current, 0.3, self._steady, 0.7, 0.0)
-        self._steady = np.asarray(blended, np.uint8)
-        self._steady[moving] = current[moving]
-        self._since_s[moving] = at_s
+        self._steady = np.asarray(cv2.copyTo(current, moving.view(np.uint8), blended), np.uint8)
+        np.copyto(self._since_s, at_s, where=moving)
         return moving
 
     def _compare(self, current: Picture, moving: Mask, at_s: float) -> Step:
         assert self._reference is not None
         settings = self._settings
-        rested = at_s - self._since_s >= settings.settled_s
-        fresh = ~self._known & rested
-        if fresh.any():
+        if not self._all_known:
+            fresh = ~self._known & (at_s - self._since_s >= settings.settled_s)
             self._reference[fresh] = self._steady[fresh]
             self._known |= fresh
+            self._all_known = bool(self._known.all())
         gain = self._gain(current)
         expected = _scaled(self._reference, gain)
         difference = np.asarray(cv2.absdiff(current, expected), np.uint8)
@@ -178,10 +181,10 @@ class Scene:
         foreground = _cleaned(raw)
         self._foreground = foreground
         settled = self._settled(foreground, expected, gain, at_s)
-        self._calm = bool(self._known.all()) and not foreground.any() and not moving.any()
+        self._calm = self._all_known and not foreground.any() and not moving.any()
         if at_s - self._refreshed_at_s >= settings.refresh_s:
             self._refresh(gain, at_s)
-        return Step(True, foreground, moving, settled)
+        return Step(True, foreground, moving, current, settled)
 
     def _gain(self, current: Picture) -> NDArray[np.float32]:
         """By how much each channel is brighter than the reference, shape ``(3,)``."""
@@ -192,29 +195,35 @@ class Scene:
         if np.count_nonzero(usable) < 50:
             return np.ones(3, np.float32)
         ratio = (now[usable] + _GAIN_OFFSET) / (then[usable] + _GAIN_OFFSET)
-        return np.asarray(np.median(ratio, axis=0), np.float32)
+        return np.asarray(np.median(np.ascontiguousarray(ratio.T), axis=1), np.float32)
 
     def _settled(
         self, foreground: Mask, expected: Picture, gain: NDArray[np.float32], at_s: float
     ) -> tuple[Settled, ...]:
         """The changes at rest, which thereby become part of the reference."""
         settings = self._settings
+        x, y, wide, high = cv2.boundingRect(foreground.view(np.uint8))
+        x, y, right, bottom = max(0, x - 8), max(0, y - 8), x + wide + 8, y + high + 8
         joined = cv2.morphologyEx(
-            foreground.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)
+            foreground[y:bottom, x:right].astype(np.uint8), cv2.MORPH_CLOSE, _JOINS
         )
         count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
         resting: list[tuple[Mask, float]] = []
         for label in range(1, count):
             left, top, width, height, _ = (int(each) for each in boxes[label])
+            own_label = labels[top : top + height, left : left + width] == label
+            left, top = left + x, top + y
             window = np.s_[top : top + height, left : left + width]
-            own = (labels[window] == label) & foreground[window]
+            own = own_label & foreground[window]
             area = np.count_nonzero(own)
             outside = np.count_nonzero(own & ~self._zone[window])
             since_s = self._since_s[window][own]
             rest_s = at_s - since_s
             if outside > max(12, 0.15 * area):
                 if float(rest_s.min()) >= settings.absorbs_after_s:
-                    self._learn(labels == label, gain)
+                    whole = np.zeros_like(foreground)
+                    whole[window] = own_label
+                    self._learn(whole, gain)
                 continue
             if np.count_nonzero(rest_s < settings.settled_s) > 0.02 * area:
                 continue

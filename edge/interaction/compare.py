@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.planogram import Facing
 from edge.interaction.facings import FacingsView
 
 Picture = NDArray[np.uint8]
@@ -21,6 +22,7 @@ Direction = Literal["vanished", "appeared", "unclear"]
 
 _CLEAR_LEAD: Final = 0.06
 _SAME_OUTLINES: Final = 0.85
+_THIN_M: Final = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,13 +106,18 @@ def merged(
 def _change(view: FacingsView, opening: int, mask: Mask, before: Picture, after: Picture) -> Change:
     u_m, w_m, width_m = _footprint(view, mask)
     lead = outline_lead(mask, before, after)
+    facing = view.facing_at(opening, u_m)
     direction: Direction = "unclear"
-    if abs(lead) >= _CLEAR_LEAD and same_outlines(mask, before, after) < _SAME_OUTLINES:
+    if (
+        abs(lead) >= _CLEAR_LEAD
+        and same_outlines(mask, before, after) < _SAME_OUTLINES
+        and not _is_a_rim(view.facings[facing], mask, width_m)
+    ):
         direction = "vanished" if lead > 0 else "appeared"
     return Change(
         opening=opening,
         fixture=view.openings[opening].fixture,
-        facing=view.facing_at(opening, u_m),
+        facing=facing,
         direction=direction,
         lead=lead,
         u_m=u_m,
@@ -128,6 +135,25 @@ def _footprint(view: FacingsView, mask: Mask) -> tuple[float, float, float]:
     near = w <= front + 0.05
     left, right = np.percentile(u[near], (4, 96))
     return float(left + right) / 2, front, float(right - left)
+
+
+def _is_a_rim(facing: Facing, mask: Mask, width_m: float) -> bool:
+    """Whether a change is too thin to be a piece: one that stands there has been moved or turned.
+
+    What was taken and put back while nobody could see it, a little aside or another side in front,
+    differs along its rim and where its print is.
+    """
+    rows, columns = np.nonzero(mask)
+    window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    closed = cv2.morphologyEx(
+        cv2.copyMakeBorder(mask[window].astype(np.uint8), 3, 3, 3, 3, cv2.BORDER_CONSTANT),
+        cv2.MORPH_CLOSE,
+        np.ones((5, 5), np.uint8),
+    )
+    half_px = float(cv2.distanceTransform(closed, cv2.DIST_L2, 3).max())
+    half_m = half_px * width_m / (columns.max() - columns.min() + 1)
+    narrow = width_m < 0.35 * facing.width_m / facing.capacity
+    return bool(half_m < (2 * _THIN_M if narrow else _THIN_M))
 
 
 def outline_lead(mask: Mask, before: Picture, after: Picture) -> float:

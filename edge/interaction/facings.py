@@ -103,6 +103,27 @@ class FacingsView:
         x, y, _ = self.fixtures[fixture].to_shop(np.array([(u_m, 0.0, -away_m)]))[0]
         return float(x), float(y)
 
+    def along_front(
+        self, fixture: str, w_m: float, size_px: tuple[int, int]
+    ) -> NDArray[np.float64]:
+        """Where pixels of a reduced picture meet an upright plane that runs along a front.
+
+        Args:
+            fixture: Its name.
+            w_m: How far into the fixture the plane is; negative before its front.
+            size_px: Width and height of the reduced picture.
+
+        Returns:
+            Metres along the front, ``(height, width)``; NaN where a pixel looks away from it.
+        """
+        own = self.fixtures[fixture]
+        axes = np.stack([np.array(own.right), np.array(own.up), own.inward])
+        eye = axes @ (self.camera.position_m - np.array(own.origin_m))
+        along = _work_rays(self.camera, size_px) @ axes.T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reached = (w_m - eye[2]) / along[..., 2]
+        return np.where(reached > 0, eye[0] + reached * along[..., 0], np.nan)
+
 
 def see_facings(camera: str, calibration: Calibration, planogram: Planogram) -> FacingsView:
     """How a shelf camera sees the facings of the fixtures it watches.

@@ -15,16 +15,18 @@ from typing import Final
 from edge.events import Candidate, InteractionKind, Recognition
 from edge.interaction.compare import Direction
 from edge.interaction.stock import LiveStock, Stray
-from models.decision import Outcome
+from models.decision import Decision, Outcome
 
 _ALIKE: Final = 0.58
+_UNLIKE: Final = 0.5
 _LEAD: Final = 0.10
 _STRAY_LEAD: Final = 0.06
 _TWIN: Final = 0.72
 _COLOURS_ALONE: Final = 0.55  # colours that a facing has too are a hint, no more
 _DISTANCE_WEIGHT: Final = 0.8
 _NOT_AMONG_NEAREST: Final = 0.05
-_CLEAR_NUMBER: Final = 0.6
+_ABOUT_AS_NEAR: Final = 0.1
+_CLEAR_NUMBER: Final = 0.9
 
 
 @dataclass(frozen=True)
@@ -154,10 +156,32 @@ def _put_back(sight: Sight, stock: LiveStock) -> Verdict:
             f"an object was put onto {sight.facing} that the shop does not sell: "
             f"{recognised.reason}",
         )  # fmt: skip
+    if score < _UNLIKE and recognised is not None and not _may_be_known(recognised, own, stock):
+        nearest = recognised.candidates[0]
+        return Verdict(
+            "put_back", None, 1, "reject", candidates,
+            f"an object was put onto {sight.facing} that neither looks like nor is recognised as "
+            "anything which belongs there or is out of the shelves: it is "
+            f"{score:.2f} like {best}, and {nearest.distance:.2f} from the nearest product, "
+            f"{nearest.sku}",
+        )  # fmt: skip
     return Verdict(
         "put_back", best, 1, "review", candidates,
         f"something was put onto {sight.facing}; it is {said}, which is not enough to be sure",
     )  # fmt: skip
+
+
+def _may_be_known(decision: Decision, own: str, stock: LiveStock) -> bool:
+    """Whether a recogniser finds an object near anything that it can be.
+
+    That is what belongs where it is and what is out of the shelves; near is about as near as the
+    nearest product of all.
+    """
+    return any(
+        each.distance <= decision.candidates[0].distance + _ABOUT_AS_NEAR
+        for each in decision.candidates
+        if each.sku == own or each.sku in stock.out
+    )
 
 
 def _scores(sight: Sight, stock: LiveStock) -> dict[str, float]:

@@ -14,7 +14,6 @@ Example::
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 import cv2
 import numpy as np
@@ -23,17 +22,17 @@ from numpy.typing import NDArray
 from calibration.format import Calibration
 from calibration.planogram import Planogram
 from edge.events import Evidence, Frame, InteractionEvent, Recognition
+from edge.interaction.above import twin
 from edge.interaction.change import ChangeSettings, Scene, Step
 from edge.interaction.compare import Change, compare, merged
 from edge.interaction.evidence import FixturePicture, ItemRecogniser, ObjectCrops
 from edge.interaction.facings import FacingsView, see_facings
 from edge.interaction.looks import Gallery, Palette
+from edge.interaction.origin import ArmView, Origin
 from edge.interaction.reach import Reach, ReachLog
-from edge.interaction.rows import numbers, twin
+from edge.interaction.rows import RowPitch, count
 from edge.interaction.rules import Sight, Verdict, judge
 from edge.interaction.stock import LiveStock
-
-_ARM_M: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +95,7 @@ class SharedShelves:
         self.stock = LiveStock.of(planogram)
         self.gallery = Gallery.empty()
         self.palettes: dict[str, Palette] = {}
+        self.pitches: dict[str, RowPitch] = {}
 
 
 class ShelfWatch:
@@ -131,6 +131,7 @@ class ShelfWatch:
         self._shelves = shelves or SharedShelves(planogram)
         self._scene = Scene(self.view.size_px, self.view.zone, settings)
         self._reaches = ReachLog(self.view.size_px)
+        self._arms = ArmView(self.view)
         self._picture = FixturePicture(self.view)
         self._hand: NDArray[np.bool_] | None = None
         self._active = False
@@ -156,11 +157,15 @@ class ShelfWatch:
         if not step.active:
             return []
         assert step.foreground is not None and step.moving is not None
+        assert step.picture is not None
         self._hand = step.foreground & step.moving
-        self._reaches.add(frame.captured_at_s, step.foreground)
+        self._reaches.add(frame.captured_at_s, step.foreground, step.moving, step.picture)
         seen: list[Seen] = []
         for change, rest_since_s in self._changes(step):
-            event = self._event(change, rest_since_s, frame, len(seen))
+            reach = self._reaches.behind(
+                change.mask, step.settled[0].before, step.settled[0].after, rest_since_s
+            )
+            event = self._event(change, reach, frame, len(seen))
             if event is not None:
                 seen.append(event)
         self._picture.follow(frame, step)
@@ -222,8 +227,7 @@ class ShelfWatch:
         cv2.fillConvexPoly(own, corners, 1)
         return bool(np.count_nonzero(self._hand & (own > 0)) > 20)
 
-    def _event(self, change: Change, rest_since_s: float, frame: Frame, number: int) -> Seen | None:
-        reach = self._reaches.behind(change.mask, rest_since_s)
+    def _event(self, change: Change, reach: Reach, frame: Frame, number: int) -> Seen | None:
         crops = self._picture.crops(change, frame)
         verdict, recognition = self._judged(change, crops, frame)
         if verdict is None:
@@ -236,6 +240,12 @@ class ShelfWatch:
         )
         return Seen(self._written(event_id, change, reach, verdict, recognition, stored), stored)
 
+    def _origin(self, change: Change, reach: Reach) -> Origin:
+        around_s = reach.contact_at_s
+        return self._arms.origin(
+            change, () if around_s is None else self._reaches.reaching(around_s)
+        )
+
     def _judged(
         self, change: Change, crops: ObjectCrops, frame: Frame
     ) -> tuple[Verdict | None, Recognition | None]:
@@ -243,11 +253,20 @@ class ShelfWatch:
         if look is None:
             return None, None
         palette = shelves.palettes.get(change.facing)
+        own = shelves.stock.belongs[change.facing]
+        counted = count(
+            self.view,
+            change,
+            self._picture.settled,
+            frame.image,
+            shelves.pitches.get(own, RowPitch.unknown()),
+            shelves.stock.pieces[change.facing],
+        )
         sight = Sight(
             facing=change.facing,
             u_m=change.u_m,
             direction=change.direction,
-            numbers=numbers(self.view, change, self._picture.settled, frame.image),
+            numbers=counted.numbers,
             looks=shelves.gallery.alike(look),
             own_colours=palette.holds(look, crops.work_pixels) if palette is not None else None,
             twin=twin(self.view, change, frame.image, self._picture.settled)
@@ -263,6 +282,8 @@ class ShelfWatch:
         ):
             recognition = self._recogniser.recognise([crops.object])
             verdict = judge(replace(sight, recognition=recognition), shelves.stock)
+        if verdict is not None and verdict.sku == own and verdict.outcome == "accept":
+            shelves.pitches[own] = counted.pitch
         return verdict, recognition
 
     def _book(self, verdict: Verdict, change: Change, crops: ObjectCrops, event_id: str) -> None:
@@ -290,6 +311,7 @@ class ShelfWatch:
         recognition: Recognition | None,
         stored: tuple[StoredCrop, ...],
     ) -> InteractionEvent:
+        origin = self._origin(change, reach)
         clip = f"{self.camera} {max(0.0, reach.started_at_s - 1):.2f}-{reach.ended_at_s + 1:.2f}"
         return InteractionEvent(
             event_id=event_id,
@@ -299,7 +321,7 @@ class ShelfWatch:
             facing=change.facing,
             started_at_s=reach.started_at_s,
             ended_at_s=reach.ended_at_s,
-            floor_m=self.view.before_front(change.fixture, change.u_m, _ARM_M),
+            floor_m=origin.floor_m,
             sku=verdict.sku,
             quantity=verdict.quantity,
             outcome=verdict.outcome,
@@ -310,4 +332,6 @@ class ShelfWatch:
                 recognition=recognition,
                 reason=verdict.reason,
             ),
+            contact_at_s=reach.contact_at_s,
+            floor_sd_m=origin.sd_m,
         )

@@ -13,11 +13,11 @@ from rich.table import Table
 
 from edge.checkout.receipt import Receipt
 from edge.checkout.shop import fold
-from edge.replay import Replayed, RunCost
 from edge.score.matchup import match_up
 from edge.score.mistakes import Mistake, find_mistakes
 from edge.score.scoreboard import InteractionCount, ReceiptCount, Score, events_of, score, together
 from edge.score.truth import Truth
+from edge.shop.replay import Replayed, RunCost
 
 SCHEMA_VERSION: Final = 1
 

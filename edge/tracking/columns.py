@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -119,7 +120,7 @@ def see_columns(
         corners = np.concatenate(
             [np.column_stack([rim, np.full(len(rim), z_m)]) for z_m in (bottom_m, top_m)]
         )
-        pixels = _project_within(camera, corners).reshape(2, len(cells_m), 8, 2)
+        pixels = project_within(camera, corners).reshape(2, len(cells_m), 8, 2)
         pixels = (pixels.transpose(1, 0, 2, 3).reshape(len(cells_m), 16, 2) + 0.5) * scale
         low, high = pixels.min(axis=1), pixels.max(axis=1)
         whole = (high - low).prod(axis=1)
@@ -129,7 +130,7 @@ def see_columns(
         seen = np.isfinite(inside) & (inside > 0.6)
         middle = np.column_stack([cells_m, np.full(len(cells_m), (bottom_m + top_m) / 2)])
         for fixture in fixtures:
-            seen &= ~_hidden_by(fixture, camera.position_m, middle)
+            seen &= ~hidden_by(fixture, camera.position_m, middle)
         boxes[seen, k, :2] = np.floor(low_in[seen])
         boxes[seen, k, 2:] = np.ceil(high_in[seen])
         weights[seen, k] = weight
@@ -148,20 +149,26 @@ def see_columns(
     )
 
 
-def _project_within(camera: Camera, points_m: NDArray[np.float64]) -> NDArray[np.float64]:
+def project_within(camera: Camera, points_m: NDArray[np.float64]) -> NDArray[np.float64]:
     """Pixels of points, NaN far outside the picture, where a distortion model folds back."""
-    width, height = camera.image_size_px
-    border = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
     axis = np.array(camera.rotation)[2]
-    widest = np.arccos(np.clip(camera.rays(border) @ axis, -1, 1)).max()
     towards = points_m - camera.position_m
     angles = np.arccos(np.clip(towards @ axis / np.linalg.norm(towards, axis=1), -1, 1))
     pixels = camera.project(points_m)
-    pixels[angles > min(1.15 * widest, 1.5)] = np.nan
+    pixels[angles > min(1.15 * _widest(camera), 1.5)] = np.nan
     return pixels
 
 
-def _hidden_by(
+@lru_cache(maxsize=64)
+def _widest(camera: Camera) -> float:
+    """The angle between the middle of a camera's picture and its farthest corner."""
+    width, height = camera.image_size_px
+    border = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
+    axis = np.array(camera.rotation)[2]
+    return float(np.arccos(np.clip(camera.rays(border) @ axis, -1, 1)).max())
+
+
+def hidden_by(
     fixture: Fixture, eye_m: NDArray[np.float64], points_m: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Which points a fixture's box stands before (slab test in fixture metres)."""

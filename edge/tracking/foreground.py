@@ -26,6 +26,7 @@ from edge.tracking.observations import (
     look_of,
 )
 from edge.tracking.occupancy import ColumnGrid, Standing
+from edge.tracking.silhouettes import OverheadView, Silhouettes
 
 # Spread of a found position across and along the line of sight, metres, and of the column itself.
 _ACROSS_SD_M: Final = 0.07
@@ -63,6 +64,10 @@ class ForegroundFloor:
             floor, cameras, fixtures, cell_m=cell_m, picture_width_px=picture_width_px
         )
         self._backgrounds = {name: Background(settings) for name in cameras}
+        self._views = {
+            name: OverheadView(camera, tuple(fixtures), self.grid.sizes_px[name])
+            for name, camera in cameras.items()
+        }
 
     @classmethod
     def from_calibration(
@@ -102,7 +107,11 @@ class ForegroundFloor:
             foreground[name] = self._backgrounds[name].observe(picture, at_s, people)
         standing = self.grid.find(foreground, followed_m)
         people_seen = [each for each in standing if not self._dissolve_ghost(each, foreground)]
-        return FloorScan(at_s, (self._observations(people_seen, small, foreground),))
+        return FloorScan(
+            at_s,
+            (self._observations(people_seen, small, foreground),),
+            Silhouettes.of(self._views, foreground),
+        )
 
     def _shrink(self, name: str, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if name not in self._cameras:

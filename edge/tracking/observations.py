@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.format import Point2
+from edge.tracking.silhouettes import Silhouettes
 
 Covariance = tuple[tuple[float, float], tuple[float, float]]
 Look = NDArray[np.float32]
@@ -55,10 +56,12 @@ class FloorScan:
         at_s: The moment, on the clock of ``Frame.captured_at_s``.
         views: One group of observations for every independent look at the floor: one a camera, or a
             single one where the cameras were fused before. Within a group nobody appears twice.
+        silhouettes: What was not the empty shop, to look back at; ``None`` where nobody knows.
     """
 
     at_s: float
     views: tuple[tuple[FloorObservation, ...], ...]
+    silhouettes: Silhouettes | None = None
 
 
 def look_of(

@@ -20,12 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.format import Camera, Fixture, Floor, Point2
-from edge.tracking.columns import BANDS, see_columns, walkable_cells
+from edge.tracking.columns import BANDS, ColumnsView, see_columns, walkable_cells
 
 _FIRST_TALL_SLICE: Final = 4
 _SETTLING_ROUNDS: Final = 3
 _CROWDED_WITHIN_M: Final = 1.0
 _SETTLES_WITHIN_M: Final = 0.35
+# Share of the least fill of a column below which nobody will be found in it.
+_HOPELESS_FILL: Final = 0.7
+
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -113,24 +117,28 @@ class ColumnGrid:
             near_m = np.hypot(*(self.cells_m - np.array(place)).T)
             allowed[near_m < 0.4] = least_expected_fill
             np.maximum(bonus, 0.25 * np.exp(-((near_m / 0.25) ** 2)), out=bonus)
-        everywhere = np.arange(len(self.cells_m))
-        open_cells = np.ones(len(self.cells_m), np.bool_)
+        # Taking pixels away fills no column: what is far from filled now need not be asked again.
+        _, fill = self._evidence(rest, hidden, self._views)
+        cells = np.nonzero(fill >= _HOPELESS_FILL * least_expected_fill)[0]
+        views = self._views_of(cells)
+        places_m, allowed = self.cells_m[cells], allowed[cells]
+        open_cells = np.ones(len(cells), np.bool_)
         found: list[Standing] = []
-        while len(found) < at_most:
-            evidence, fill = self._evidence(rest, hidden, everywhere)
+        while len(found) < at_most and len(cells):
+            evidence, fill = self._evidence(rest, hidden, views)
             ranked = np.where(
                 open_cells & (fill >= allowed) & (evidence >= least_evidence),
-                evidence + bonus,
+                evidence + bonus[cells],
                 -np.inf,
             )
             best = int(ranked.argmax())
             if not np.isfinite(ranked[best]):
                 break
-            found.append(self._standing(everywhere, best, evidence, fill, foreground))
-            near_m = np.hypot(*(self.cells_m - np.array(found[-1].position_m)).T)
+            found.append(self._standing(cells, best, evidence, fill, foreground))
+            near_m = np.hypot(*(places_m - np.array(found[-1].position_m)).T)
             open_cells &= near_m >= apart_m
             for name in foreground:
-                self._explain(name, best, rest[name], hidden[name])
+                self._explain(name, found[-1].cell, rest[name], hidden[name])
         return self._settled(found, foreground, apart_m)
 
     def body_mask(self, camera: str, position_m: Point2, grow_px: int = 3) -> NDArray[np.bool_]:
@@ -184,22 +192,26 @@ class ColumnGrid:
                 cells = np.nonzero(near)[0]
                 if not len(cells):
                     continue
-                evidence, fill = self._evidence(rest, hidden, cells)
+                evidence, fill = self._evidence(rest, hidden, self._views_of(cells))
                 best = int(evidence.argmax())
                 found[k] = self._standing(cells, best, evidence, fill, foreground)
         return found
+
+    def _views_of(self, cells: NDArray[np.intp]) -> dict[str, ColumnsView]:
+        return {name: view.of(cells) for name, view in self._views.items()}
 
     def _evidence(
         self,
         rest: Mapping[str, NDArray[np.uint8]],
         hidden: Mapping[str, NDArray[np.uint8]],
-        cells: NDArray[np.intp],
+        views: Mapping[str, ColumnsView],
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Of some cells: how much more is filled than empty, and the share that is filled."""
-        filled = np.zeros(len(cells), np.float32)
-        visible = np.zeros(len(cells), np.float32)
+        count = len(next(iter(views.values())).boxes)
+        filled = np.zeros(count, np.float32)
+        visible = np.zeros(count, np.float32)
         for name, picture in rest.items():
-            view = self._views[name].of(cells)
+            view = views[name]
             explained = _box_sums(hidden[name], view.corners) / np.maximum(view.boxed_px, 1.0)
             weights = view.weights * (1 - explained)
             expected_px = np.maximum(view.filled_px * (1 - explained), 1.0)

@@ -45,6 +45,7 @@ class Member:
         track_id: Their track; ``None`` until bound.
         may_be: Tracks that the check-in could as well have belonged to.
         changed_at_s: When the state was reached.
+        bound_at_s: When the check-in was bound to its track; ``None`` until then.
     """
 
     checkin: CheckIn
@@ -52,6 +53,7 @@ class Member:
     track_id: str | None
     may_be: tuple[str, ...]
     changed_at_s: float
+    bound_at_s: float | None = None
 
 
 @dataclass(frozen=True)

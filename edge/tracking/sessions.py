@@ -26,6 +26,7 @@ from edge.tracking.session import (
 from edge.tracking.track import Track
 
 _REMEMBERED_CHECKINS: Final = 10_000
+_AT_THE_MOMENT_S: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ class Sessions:
     ) -> tuple[str, tuple[str, ...], str]:
         """The track of a check-in, and those it could as well be."""
         if len(there) == 1:
-            return there[0].track_id, (), "alone at the entry"
+            return self._only_one(checkin, there[0])
         if self._reader_m is not None:
             away = sorted(
                 (math.dist(self._place_at(each, checkin.at_s), self._reader_m), each.track_id)
@@ -216,6 +217,23 @@ class Sessions:
         if not close:
             return first.track_id, (), "first of those at the entry"
         return first.track_id, close, f"came in together with {', '.join(close)}"
+
+    def _only_one(self, checkin: CheckIn, only: _AtEntry) -> tuple[str, tuple[str, ...], str]:
+        """The one unbound track; doubted when it had walked on while others stood at the entry."""
+        if self._stood_there(only, checkin.at_s):
+            return only.track_id, (), "alone at the entry"
+        others = tuple(
+            name
+            for name, each in self._at_entry.items()
+            if name != only.track_id and self._stood_there(each, checkin.at_s)
+        )
+        if not others or only.seen[-1][0] >= checkin.at_s:
+            return only.track_id, (), "alone at the entry"
+        return only.track_id, others, f"had walked on while {', '.join(others)} stood at the entry"
+
+    @staticmethod
+    def _stood_there(each: _AtEntry, at_s: float) -> bool:
+        return any(abs(seen_s - at_s) <= _AT_THE_MOMENT_S for seen_s, _ in each.seen)
 
     @staticmethod
     def _place_at(each: _AtEntry, at_s: float) -> Point2:
@@ -250,7 +268,16 @@ class Sessions:
     ) -> None:
         session = self._sessions[checkin.group]
         members = tuple(
-            replace(each, state=state, track_id=track_id, may_be=may_be, changed_at_s=at_s)
+            replace(
+                each,
+                state=state,
+                track_id=track_id,
+                may_be=may_be,
+                changed_at_s=at_s,
+                bound_at_s=at_s
+                if state == "bound" and each.bound_at_s is None
+                else each.bound_at_s,
+            )
             if each.checkin.checkin_id == checkin.checkin_id
             else each
             for each in session.members

@@ -27,6 +27,8 @@ class TrackingSettings:
         hidden_after_s: Unseen for so long, a track counts as hidden.
         lost_after_s: Unseen for so long away from a door, it ends as lost.
         left_after_s: Unseen for so long at a door, it ends as left.
+        out_from_m: This far beyond the floor's border at a door somebody is outside.
+        out_after_s: Outside for so long, seen or not, a track that was inside ends as left.
         revived_within_s: Somebody found inside may be a track lost this recently.
         door_margin_m: How far beyond a door's polygon still counts as at the door.
         alone_from_m: Farther than this from everybody else, looks are learned.
@@ -41,6 +43,8 @@ class TrackingSettings:
     hidden_after_s: float = 0.45
     lost_after_s: float = 12.0
     left_after_s: float = 1.2
+    out_from_m: float = 0.1
+    out_after_s: float = 0.4
     revived_within_s: float = 60.0
     door_margin_m: float = 0.35
     alone_from_m: float = 0.9

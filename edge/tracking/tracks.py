@@ -43,6 +43,10 @@ _TURN_COST: Final = 5.0
 _EMERGES_WITHIN_M: Final = 0.6
 _EMERGED_SWAPPED: Final = 0.35
 _NEWCOMER_SWAPPED_FROM: Final = 0.2
+# Nobody comes in unseen farther than this.
+_THRESHOLD_M: Final = 0.6
+# Whoever was this far within the floor's border has come in, and can go out.
+_INSIDE_FROM_M: Final = 0.25
 
 
 @dataclass(eq=False)
@@ -50,6 +54,8 @@ class _Followed:
     """What the tracker keeps of a body; ``body`` is its number in ``Identities``.
 
     ``rivals`` are the confirmed bodies that it may have been exchanged with before it was trusted.
+    ``outside_since_s`` is when it went out over the floor's border; whoever is ``gone`` was told to
+    have left and is watched only so that nobody new is seen in them.
     """
 
     body: int
@@ -64,6 +70,9 @@ class _Followed:
     scans: int = 1
     seen_now: bool = True
     rivals: dict[int, float] = field(default_factory=dict)
+    was_inside: bool = False
+    outside_since_s: float | None = None
+    gone: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +119,7 @@ class Tracks:
         self._at_s = scan.at_s
         for view in scan.views:
             self._take_in(view, scan.at_s)
+        self._watch_border(scan.at_s)
         self._confirm(scan.at_s)
         self._judge_closeness(scan.at_s)
         ended = self._end(scan.at_s)
@@ -259,10 +269,11 @@ class Tracks:
     ) -> None:
         """A new sighting beside somebody may be them, and what they were given the newcomer.
 
-        Inside, it must have been hidden by them until now. At a door people do come in behind
-        others, and only a near toss-up counts.
+        Inside, it must have been hidden by them until now. On the threshold people do come in
+        behind others, and only a near toss-up counts.
         """
-        inside = self._door_at(born.last_at_m) is None
+        deep_m = cv2.pointPolygonTest(self._outline, born.last_at_m, True)
+        inside = self._door_at(born.last_at_m) is None or deep_m > _THRESHOLD_M
         for row, taken in pairs.items():
             other = everybody[row]
             if not other.confirmed:
@@ -272,6 +283,18 @@ class Tracks:
                 swapped = max(swapped, _EMERGED_SWAPPED)
             if swapped >= _NEWCOMER_SWAPPED_FROM:
                 born.rivals[other.body] = swapped
+
+    def _watch_border(self, at_s: float) -> None:
+        """Who is outside, since when; and who has come back and is somebody new."""
+        for each in self._alive:
+            if self._within(self._outline, each.motion.position_m, -_INSIDE_FROM_M):
+                if each.gone:
+                    each.gone, each.scans, each.first_seen_s = False, 1, at_s
+                each.was_inside = True
+            if self._within(self._outline, each.motion.position_m, self._settings.out_from_m):
+                each.outside_since_s = None
+            elif each.outside_since_s is None:
+                each.outside_since_s = at_s
 
     def _judge_closeness(self, at_s: float) -> None:
         """Two that are seen clear of each other begin a new page."""
@@ -284,7 +307,12 @@ class Tracks:
 
     def _confirm(self, at_s: float) -> None:
         for each in self._alive:
-            if each.confirmed or not each.seen_now or each.scans < self._settings.confirm_scans:
+            if (
+                each.confirmed
+                or each.gone
+                or not each.seen_now
+                or each.scans < self._settings.confirm_scans
+            ):
                 continue
             at_door = self._door_at(each.last_at_m) is not None
             needed_s = (
@@ -328,6 +356,9 @@ class Tracks:
             if verdict is None:
                 kept.append(each)
                 continue
+            if each.confirmed and each.seen_now:  # still there, but no longer a shopper
+                each.gone = True
+                kept.append(each)
             if each.confirmed:
                 state, reason = verdict
                 ended.append(self._snapshot(each, state, reason))
@@ -336,6 +367,7 @@ class Tracks:
                     belief = self._identities.belief(each.body)
                     self._lost.append(_Lost(name, belief, each.last_seen_s, each.last_at_m))
                 self._identities.leave(each.body)
+                each.confirmed = False
         self._alive = kept
         return ended
 
@@ -345,6 +377,10 @@ class Tracks:
         if not each.confirmed:
             return ("lost", "never trusted") if unseen_s > 0.5 else None
         door = self._door_at(each.last_at_m)
+        out_s = 0.0 if each.outside_since_s is None else at_s - each.outside_since_s
+        walked_out = each.was_inside and not self._within(self._outline, each.last_at_m, 0.0)
+        if door and walked_out and out_s >= self._settings.out_after_s - 1e-9:
+            return "left", f"went out at {door} {out_s:.1f} s ago"
         outside = not self._within(self._outline, each.motion.position_m, -0.05)
         if door and unseen_s >= self._settings.left_after_s * (0.5 if outside else 1.0) - 1e-9:
             return "left", f"last seen at {door}, then unseen for {unseen_s:.1f} s"

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.bundle import BundleError, open_bundle
+from tests.benchmarks.cameras import idle_cost, shop_pace
 from tests.benchmarks.recognition import Bench, all_figures
 from tests.benchmarks.rounds import Figure
 
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="file for all figures")
     parser.add_argument("--rounds", type=int, default=15, help="rounds of each comparison")
     parser.add_argument("--threads", type=int, help="threads of the network (default: all cores)")
+    parser.add_argument("--shop", type=Path, help="recorded shop to hold against the clock")
+    parser.add_argument("--cameras-only", action="store_true", help="nothing about recognition")
     parser.add_argument(
         "--quick", action="store_true", help="few products and rounds: only to see that it runs"
     )
@@ -43,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench = Bench(bundle, asked.rounds, asked.threads)
     if asked.quick:
         bench = replace(bench, rounds=2, match_among=300, sizes=(300,))
-    figures = all_figures(bench)
+    figures = [] if asked.cameras_only else all_figures(bench)
+    figures += idle_cost(bench.rounds, 20 if asked.quick else 90)
+    if asked.shop:
+        figures += shop_pace(asked.shop)
     machine = {
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),

@@ -21,6 +21,10 @@ cameras:
 """
 
 
+SHELF = "role: shelf\nlink: {host: hub.local, device: a}\n"
+HUB = "role: hub\nlink: {host: localhost, device: hub, shelf_devices: [a, b]}\n"
+
+
 def parsed(text: str, **environment: str) -> StoreConfig:
     return parse_config(text, "store.yaml", environment)
 
@@ -33,13 +37,20 @@ def complaints(text: str, **environment: str) -> tuple[str, ...]:
 
 def test_what_is_not_said_has_a_sane_default() -> None:
     config = parsed(GOOD)
-    assert config.roles == ("shelf", "floor", "desk")
+    assert (config.role, config.link) == ("all", None)
     assert config.page is not None
     assert config.page.host == "127.0.0.1"
     assert config.till is None
     assert config.evidence_days == 30
     assert not config.is_recorded
     assert str(config.store.terms.tax.percent) == "19.0"
+
+
+def test_one_shop_may_be_several_devices() -> None:
+    shelf, hub = parsed(GOOD + SHELF).link, parsed(GOOD + HUB).link
+    assert shelf is not None
+    assert hub is not None
+    assert (shelf.prefix, shelf.device, hub.shelf_devices) == (hub.prefix, "a", ("a", "b"))
 
 
 def test_a_camera_overrides_what_holds_for_all_cameras() -> None:
@@ -66,7 +77,12 @@ def test_a_shelf_camera_overrides_how_shelves_are_watched_only_where_it_says_so(
         ("colour: red\n", "store.yaml:9: colour: there is no such setting"),
         ("floor: {rate_hz: 0}\n", "store.yaml:9: floor.rate_hz: Input should be greater than 0"),
         ("floor:\n  tracks: {lost_aftr_s: 3}\n", "store.yaml:10: floor.tracks.lost_aftr_s: there"),
-        ("roles: [shelf]\n", "shares its work with others is not supported"),
+        ("role: shelf\n", "role and link belong together"),
+        ("link: {host: hub.local, device: a}\n", "role and link belong together"),
+        (SHELF + "till: {url: http://till}\n", "a shelf device has no check-ins, till or mqtt"),
+        (HUB.replace(", shelf_devices: [a, b]", ""), "link.shelf_devices is what the hub names"),
+        (SHELF.replace("device: a", "device: a/b"), "store.yaml:10: link.device: String should"),
+        (SHELF.replace("device: a", "device: a, prefix: a/#"), "store.yaml:10: link.prefix: Str"),
         ("checkins: checkins.json\n", "checkins is for recorded shops"),
         ("interaction_overrides: {shelf-9: {}}\n", "names shelf-9, which is none of the cameras"),
         ("till: {url: ftp://till}\n", "store.yaml:9: till.url"),

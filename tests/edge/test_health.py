@@ -9,6 +9,7 @@ from edge.cameras.base import CameraStatus
 from edge.cameras.newest import CameraCounters, CameraState
 from edge.checkout.outbox import OutboxCounts
 from edge.health import Health, metrics_text
+from edge.link.hub import DeviceState, DeviceStatus
 from edge.queues import SIGHTINGS, QueueState
 from edge.workers import WorkerState, WorkerStatus
 
@@ -20,6 +21,10 @@ def camera(status: CameraStatus) -> CameraState:
 
 def worker(status: WorkerStatus) -> WorkerState:
     return WorkerState("desk", status, "ValueError: x", 2)
+
+
+def device(status: DeviceStatus) -> DeviceState:
+    return DeviceState("shelf-a", status, "no answer for 9 s", 9.0, 0.002, 3)
 
 
 WELL = Health(
@@ -34,6 +39,7 @@ WELL = Health(
     interactions=7,
     receipts=5,
     peak_memory_bytes=123,
+    devices=(device("well"),),
 )
 
 
@@ -50,6 +56,9 @@ def test_a_device_that_works_is_well_and_ready() -> None:
         (replace(WELL, workers=(worker("stuck"),)), True, "worker desk is stuck"),
         (replace(WELL, workers=(worker("given_up"),)), True, "worker desk is given_up"),
         (replace(WELL, ledger_trouble="the disk is full"), False, "the disk is full"),
+        (replace(WELL, devices=(device("silent"),)), False, "device shelf-a is silent: no answer"),
+        (replace(WELL, devices=(device("sick"),)), False, "device shelf-a is sick: no answer"),
+        (replace(WELL, link_trouble="the hub has not asked"), False, "the hub has not asked"),
     ],
 )
 def test_what_a_right_receipt_lacks_makes_it_unready_with_the_reason(
@@ -78,6 +87,11 @@ def test_metrics_are_prometheus_text_with_units() -> None:
     assert samples["walkout_outbox_messages", "till", "parked"] == 6
     assert samples["walkout_receipts_total",] == 5
     assert samples["walkout_ledger_up",] == 1
+    assert samples["walkout_device_up", "shelf-a", "well"] == 1
+    assert samples["walkout_device_answer_age_seconds", "shelf-a"] == 9
+    assert samples["walkout_device_clock_error_seconds", "shelf-a"] == 0.002
+    assert samples["walkout_device_events_waiting", "shelf-a"] == 3
+    assert samples["walkout_link_up",] == 1
 
 
 def test_a_sick_camera_shows_in_the_metrics() -> None:

@@ -73,6 +73,20 @@ def test_a_late_reader_gets_what_is_due_at_once(tmp_path: Path) -> None:
     assert clock.now_s == pytest.approx(101.1)
 
 
+def test_a_camera_opened_while_its_recording_plays_joins_where_it_is(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.mp4", 90, fps=15)
+    clock = HandClock(now_s=START.monotonic_s + 4.02)
+    camera = FileCamera("a", path, clock, START)
+    frames = _read_all(camera)
+    # The frame of 4.0 s had been played, the next has a twentieth of a second to go.
+    assert [number_in(frame.image) for frame in frames] == list(range(61, 90))
+    assert frames[0].index == 61
+    assert frames[0].captured_at_s == pytest.approx(61 / 15)
+    assert camera.counters.frames_missed == 61
+    late = FileCamera("a", path, HandClock(now_s=START.monotonic_s + 60), START)
+    assert _read_all(late) == []
+
+
 def test_two_cameras_of_a_shop_run_side_by_side(tmp_path: Path) -> None:
     clock = HandClock(now_s=100.0)
     path = write_numbered(tmp_path / "a.mp4", 5, fps=5)

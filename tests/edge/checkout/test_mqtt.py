@@ -13,10 +13,11 @@ from edge.checkout.delivering import Backoff, Delivery
 from edge.checkout.desk import Desk
 from edge.checkout.ledger import Ledger
 from edge.checkout.message import OutgoingMessage
-from edge.checkout.mqtt import Broker, MqttCourier
+from edge.checkout.mqtt import MqttCourier
 from edge.checkout.outbox import Outbox
 from edge.checkout.receipt import Receipt
 from edge.errors import DeliveryError
+from edge.link.connection import Broker
 from tests.edge.checkout.brokers import Mosquitto, Subscriber, wait_for
 from tests.edge.checkout.processes import forkserver
 from tests.edge.checkout.shopping import OPENED_AT_S, Clock, check_in, event, moment, open_desk

@@ -84,6 +84,7 @@ class Shelf:
         carrying: SKU in the hand.
         body_u_m: Where somebody stands before the front; ``None``: nobody.
         light: Gain of the picture.
+        aside_m: How far to the right of its place a piece stands; by default 0.
         shadow: Soft darkening, as a share, over the left of the lower board.
     """
 
@@ -93,6 +94,7 @@ class Shelf:
     body_u_m: float | None = None
     light: float = 1.0
     shadow: float = 0.0
+    aside_m: dict[tuple[str, int, int], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._camera = calibration().cameras["shelf-1"]
@@ -138,7 +140,9 @@ class Shelf:
             )
             board = [key for key in self.pieces if (key[0][0] == "B") == (v_m > 0.2)]
             for key in sorted(board, key=lambda each: (-each[2], each[1])):
-                self._box(image, self.at(*key), COLOURS[self.pieces[key]])
+                u_m, v_m, w_m = self.at(*key)
+                place = u_m + self.aside_m.get(key, 0.0), v_m, w_m
+                self._box(image, place, COLOURS[self.pieces[key]])
         if self.shadow:
             patch = np.zeros(image.shape[:2], np.float32)
             self._fill(patch, [(0.1, 0, 0), (0.5, 0, 0), (0.5, 0, 0.3), (0.1, 0, 0.3)], 1)

@@ -11,14 +11,16 @@ import json
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from calibration.format import read_calibration
+from calibration.format import Fixture, read_calibration
 from calibration.planogram import read_planogram
 from edge.events import Frame, InteractionEvent
 from edge.interaction.shelf import Seen, SharedShelves, ShelfWatch
@@ -42,6 +44,8 @@ class Happened:
     sku: str | None
     quantity: int
     camera: str
+    shopper: str
+    fixture: str
 
 
 @dataclass
@@ -57,6 +61,9 @@ class Tally:
     reviews: int = 0
     wrong_accepts: int = 0
     late_s: list[float] = field(default_factory=list)
+    contact_off_s: list[float] = field(default_factory=list)
+    floor_off_m: list[float] = field(default_factory=list)
+    floor_off_sds: list[float] = field(default_factory=list)
     active_ms: list[float] = field(default_factory=list)
     idle_ms: list[float] = field(default_factory=list)
 
@@ -91,7 +98,8 @@ def score_shop(shop: Path, tally: Tally, crops: Path | None, *, with_bundle: boo
             folder.mkdir(parents=True, exist_ok=True)
             for crop in each.crops:
                 cv2.imwrite(str((folder / crop.name).with_suffix(".png")), crop.image)
-    compare([each for each in truth if each.camera in filmed], seen, tally)
+    happened = [each for each in truth if each.camera in filmed]
+    compare(happened, seen, Where.of(shop, document), tally)
 
 
 def run(
@@ -137,7 +145,30 @@ def _recogniser(shop: Path) -> Recogniser | None:
     return Recogniser([bundle], [OnnxRuntimeEmbedder.from_bundle(bundle, threads=1)])
 
 
-def compare(truth: list[Happened], seen: list[tuple[float, Seen]], tally: Tally) -> None:
+@dataclass(frozen=True)
+class Where:
+    """Where everybody truly was."""
+
+    paths: dict[str, NDArray[np.float64]]
+    fixtures: dict[str, Fixture]
+
+    @classmethod
+    def of(cls, shop: Path, document: Mapping[str, Any]) -> Where:
+        """Read it."""
+        paths = {each["shopper"]: np.array(each["path"]) for each in document["shoppers"]}
+        return cls(paths, read_calibration(shop / "calibration.json").fixtures)
+
+    def floor_off_m(self, each: Happened, event: InteractionEvent) -> float:
+        """How far along the front the event is from where they stood."""
+        path = self.paths[each.shopper]
+        stood = [np.interp(each.at_s, path[:, 0], path[:, axis]) for axis in (1, 2)]
+        along = np.array(self.fixtures[each.fixture].right[:2])
+        return float((np.array(event.floor_m) - stood) @ along)
+
+
+def compare(
+    truth: list[Happened], seen: list[tuple[float, Seen]], where: Where, tally: Tally
+) -> None:
     """Match events with what truly happened, each with at most one, and count."""
     open_events = list(seen)
     for each in truth:
@@ -158,6 +189,11 @@ def compare(truth: list[Happened], seen: list[tuple[float, Seen]], tally: Tally)
         event = match.event
         tally.found[each.behaviour] += 1
         tally.late_s.append(at_s - each.ended_at_s)
+        if event.contact_at_s is not None:
+            tally.contact_off_s.append(event.contact_at_s - each.at_s)
+        tally.floor_off_m.append(where.floor_off_m(each, event))
+        if event.floor_sd_m is not None:
+            tally.floor_off_sds.append(tally.floor_off_m[-1] / event.floor_sd_m)
         tally.reviews += event.outcome == "review"
         right = (event.sku, event.quantity) == (each.sku, each.quantity)
         tally.right[each.behaviour] += right
@@ -236,6 +272,17 @@ def print_tally(tally: Tally) -> None:
             f"settled after the hand had gone: p50 {late[len(late) // 2]:.1f} s, "
             f"p95 {late[int(len(late) * 0.95)]:.1f} s"
         )
+    for name, values in (
+        ("contact off by, s", tally.contact_off_s),
+        ("floor point off along the front by, m", tally.floor_off_m),
+        ("the same in its standard deviations", tally.floor_off_sds),
+    ):
+        off = sorted(abs(each) for each in values)
+        if off:
+            print(
+                f"{name}: {len(off)} of {found} known, median {off[len(off) // 2]:.2f}, "
+                f"p90 {off[int(len(off) * 0.9)]:.2f}, most {off[-1]:.2f}"
+            )
     for name, spent in (("idle", tally.idle_ms), ("active", tally.active_ms)):
         if spent:
             print(f"{name}: {len(spent)} frames, mean {sum(spent) / len(spent):.2f} ms of CPU")

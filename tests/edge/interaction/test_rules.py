@@ -54,8 +54,9 @@ def test_an_unclear_change_is_no_event() -> None:
 @pytest.mark.parametrize(
     ("numbers", "quantity", "outcome"),
     [
-        (((2, 0.9), (1, 0.1)), 2, "accept"),
-        (((1, 0.9), (2, 0.1)), 1, "accept"),
+        (((2, 0.95), (1, 0.05)), 2, "accept"),
+        (((1, 0.95), (2, 0.05)), 1, "accept"),
+        (((1, 0.85), (2, 0.15)), 1, "review"),
         (((1, 0.5), (2, 0.45), (3, 0.05)), 1, "review"),
     ],
 )
@@ -151,6 +152,18 @@ def test_an_object_like_nothing_that_the_recogniser_rejects_is_rejected() -> Non
     verdict = judge(sight, _stock())
     assert verdict is not None
     assert (verdict.sku, verdict.outcome) == (None, "reject")
+
+
+def test_an_object_like_nothing_that_can_be_put_back_is_rejected() -> None:
+    sight = Sight(
+        "A1", 0.2, "appeared", own_colours=0.3, recognition=_recognised("review", jam=0.5)
+    )
+    verdict = judge(sight, _stock())
+    assert verdict is not None
+    assert (verdict.sku, verdict.outcome) == (None, "reject")
+    out = judge(sight, _stock(belongs={"A1": "tea", "A2": "jam"}).taken("A2", 1))
+    assert out is not None
+    assert out.outcome == "review"
 
 
 def test_colours_alone_never_make_a_put_back_certain() -> None:

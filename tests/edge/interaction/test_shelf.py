@@ -113,6 +113,17 @@ def test_a_piece_put_where_another_belongs_is_found_there_and_taken_from_there()
     assert watch.stock.strays == ()
 
 
+def test_a_piece_taken_and_put_back_a_little_aside_behind_somebody_is_no_event() -> None:
+    shelf, watch = _settled()
+    shelf.body_u_m = 0.1
+    events = _fed(watch, shelf.frames(3))
+    shelf.aside_m["A1", 0, 0] = 0.006
+    shelf.body_u_m = None
+    events += _fed(watch, shelf.frames(2))
+    assert events == []
+    assert watch.stock.pieces["A1"] == 9
+
+
 def test_reaching_over_a_neighbour_takes_from_the_facing_that_was_reached() -> None:
     shelf, watch = _settled()
     over, grip = _grip(shelf.at("A1", 2, 0)), _grip(shelf.at("A2", 0, 0))
@@ -209,6 +220,10 @@ def test_the_event_says_from_where_on_the_floor_it_came_and_which_pictures_it_re
     assert len(seen) == 1
     x_m, y_m = seen[0].event.floor_m
     assert abs(x_m - place[0]) < 0.4 and -0.9 < y_m < -0.2
+    event = seen[0].event
+    assert event.floor_sd_m is not None and 0.05 < event.floor_sd_m < 1
+    assert event.contact_at_s is not None
+    assert event.started_at_s <= event.contact_at_s <= event.ended_at_s
     assert [crop.name for crop in seen[0].crops] == list(seen[0].event.evidence.crops)
     before, after = (crop.image for crop in seen[0].crops)
     assert before.shape == after.shape and float(abs(before.astype(int) - after).mean()) > 15

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from edge.tracking.attribution import Attribution, attribute
 from edge.tracking.history import TrackHistory
 from edge.tracking.identity import Swap
 from edge.tracking.session import CheckIn, Member, Session
+from edge.tracking.silhouettes import Silhouettes
 from tests.edge.tracking.pictures import SHELF
 from tests.edge.tracking.test_sessions import track
 
@@ -155,10 +157,71 @@ def test_the_other_side_of_the_shop_is_out_of_reach_however_vague_the_track() ->
     assert (found.kind, found.session_id) == ("one", "c-1")
 
 
+def test_only_the_moment_of_contact_counts_where_it_is_known() -> None:
+    history = TrackHistory()
+    for k in range(60, 100):
+        at_s = k / 7.5
+        first, then = ((3.0, 4.0), (1.0, 1.0)) if at_s < 10.6 else ((1.0, 1.0), (3.0, 4.0))
+        history.add(at_s, [track("t-1", at_s, first), track("t-2", at_s, then)])
+    whole = attribute(event(), SHELF, history, [ANNA, BEN])
+    assert whole.kind == "several"
+    for contact_s, session_id in ((10.0, "c-1"), (11.2, "c-2")):
+        touched = replace(event(), contact_at_s=contact_s)
+        found = attribute(touched, SHELF, history, [ANNA, BEN])
+        assert (found.kind, found.session_id) == ("one", session_id)
+
+
+def test_who_walks_by_did_not_take_it() -> None:
+    walking = {"velocity_m_s": (1.1, 0.0)}
+    found = judged({"t-1": (2.8, 4.0), "t-2": (3.2, 4.0)}, t2=walking)
+    assert (found.kind, found.session_id) == ("one", "c-1")
+
+
+def test_a_surer_floor_point_tells_two_apart_whom_a_vaguer_one_does_not() -> None:
+    history = TrackHistory()
+    for k in range(60, 100):
+        at_s = k / 7.5
+        history.add(at_s, [track("t-1", at_s, (2.75, 4.0)), track("t-2", at_s, (3.25, 4.0))])
+    said = event((2.7, 4.0))
+    vague, sure = (
+        attribute(replace(said, floor_sd_m=sd_m), SHELF, history, [ANNA, BEN])
+        for sd_m in (0.5, 0.1)
+    )
+    assert vague.kind == "several"
+    assert (sure.kind, sure.session_id) == ("one", "c-1")
+
+
+def test_what_is_put_back_was_most_likely_held_before() -> None:
+    history = TrackHistory()
+    for k in range(60, 100):
+        at_s = k / 7.5
+        history.add(at_s, [track("t-1", at_s, (2.8, 4.0)), track("t-2", at_s, (3.4, 4.0))])
+    back = replace(event(), kind="put_back", floor_m=(3.0, 4.0))
+    both = attribute(back, SHELF, history, [ANNA, BEN], held={"c-1": ["sku-1"], "c-2": ["sku-1"]})
+    only = attribute(back, SHELF, history, [ANNA, BEN], held={"c-1": ["sku-1"], "c-2": []})
+    assert both.kind == "several"
+    assert (only.kind, only.session_id) == ("one", "c-1")
+    taken = attribute(replace(back, kind="take"), SHELF, history, [ANNA, BEN], held={})
+    assert taken.kind == "several"
+
+
+def test_who_was_too_close_before_one_of_them_checked_in_does_not_matter() -> None:
+    swaps = {"swaps": (Swap("t-2", 0.4, 5.0),)}
+    for bound_s, kind in ((4.0, "several"), (6.0, "one")):
+        ben = session(2, replace(member(2, "t-2"), bound_at_s=bound_s))
+        found = judged({"t-1": (3.0, 4.0), "t-2": (1.0, 1.0)}, [ANNA, ben], t1=swaps)
+        assert found.kind == kind
+
+
 def test_history_forgets_what_is_old_and_gives_the_scans_around_a_short_span() -> None:
-    history = TrackHistory(keeps_s=10)
+    history = TrackHistory(keeps_s=10, keeps_silhouettes_s=3)
     for k in range(400):
-        history.add(k / 4, [track("t-1", k / 4)])
+        history.add(k / 4, [track("t-1", k / 4)], Silhouettes({}, {}))
     assert history.until_s == 99.75
-    assert history.between(1, 2) == {}
-    assert [each.at_s for each in history.between(95.1, 95.15)["t-1"]] == [95.0, 95.25]
+    assert history.moments(1, 2) == ()
+    assert [each.at_s for each in history.moments(95.1, 95.15)] == [95.0, 95.25]
+    assert [each.silhouettes is None for each in history.moments(96.6, 96.9)] == [
+        True,
+        False,
+        False,
+    ]

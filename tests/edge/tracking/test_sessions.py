@@ -89,6 +89,19 @@ def test_a_shopper_who_walks_on_quickly_is_still_theirs() -> None:
     assert bindings(sessions) == {"c-1": "t-1"}
 
 
+def test_who_had_walked_on_while_others_stood_at_the_reader_is_not_bound_beyond_doubt() -> None:
+    sessions = Sessions(SHOP)
+    sessions.check_in(checkin(1, 1.0))
+    sessions.update(1.0, [track("t-1", 1.0)])
+    sessions.update(2.0, [track("t-1", 2.0), track("t-2", 2.0)])
+    sessions.update(3.0, [track("t-1", 3.0), track("t-2", 3.0, INSIDE)])
+    sessions.check_in(checkin(2, 3.1))
+    [bound] = sessions.update(3.2, [track("t-1", 3.2), track("t-2", 3.2, INSIDE)])
+    assert (bound.track_id, bound.reason) == ("t-2", "had walked on while t-1 stood at the entry")
+    [_, second] = sessions.sessions()
+    assert second.members[0].may_be == ("t-1",)
+
+
 def test_two_at_the_entry_are_bound_in_the_order_they_came_in() -> None:
     sessions = Sessions(SHOP)
     both = [track("t-1", 3.0, first_seen_s=1.0), track("t-2", 3.0, first_seen_s=2.2)]

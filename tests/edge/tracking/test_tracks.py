@@ -222,3 +222,42 @@ def test_a_scan_out_of_order_is_refused() -> None:
     tracks.update(FloorScan(2.0, ((observation(1, 1),),)))
     with pytest.raises(TrackingError, match="in the order"):
         tracks.update(FloorScan(1.9, ((),)))
+
+
+def test_who_walks_out_through_a_door_has_left_though_a_camera_still_sees_them() -> None:
+    shopper = Walker(
+        "anna", [(0, 0.4, 0.4), (4, 3.0, 3.0), (8, 5.4, 0.6), (9, 5.4, -0.3), (13, 5.4, -0.4)]
+    )
+    stage = Stage([shopper]).run(13)
+    [left] = stage.ended()
+    assert left.state == "left"
+    assert "went out at exit" in left.reason
+    assert 8.6 < left.at_s < 9.8
+    assert stage.all_ids() == ["t-1"]
+
+
+def test_who_stands_on_the_threshold_has_not_left() -> None:
+    shopper = Walker(
+        "anna", [(0, 0.4, 0.4), (4, 3.0, 3.0), (8, 5.4, 0.1), (14, 5.4, 0.1), (18, 3.0, 3.0)]
+    )
+    stage = Stage([shopper]).run(18)
+    assert stage.ended() == []
+    assert stage.ids_of(shopper) == ["t-1"]
+
+
+def test_who_comes_back_in_is_somebody_new() -> None:
+    shopper = Walker(
+        "anna",
+        [(0, 0.4, 0.4), (4, 3.0, 3.0), (8, 5.4, 0.6), (9, 5.4, -0.4), (11, 5.4, -0.4), (16, 3, 3)],
+    )
+    stage = Stage([shopper]).run(16)
+    assert [track.track_id for track in stage.ended()] == ["t-1"]
+    assert stage.ids_of(shopper) == ["t-1", "t-2"]
+    assert not stage.last_of("t-2").swaps
+
+
+def test_who_appears_deep_in_a_door_zone_beside_somebody_may_be_them() -> None:
+    standing = Walker("anna", [(0, 1.1, 0.3), (2, 1.15, 0.75), (12, 1.15, 0.75)])
+    emerging = Walker("ben", [(5, 0.75, 0.75), (12, 0.7, 0.75)])
+    stage = Stage([standing, emerging]).run(8)
+    assert {swap.track_id for swap in stage.last_of("t-2").swaps} == {"t-1"}

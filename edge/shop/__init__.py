@@ -1,0 +1,1 @@
+"""One shop at work: what a configuration names, wired into workers, or played from a recording."""

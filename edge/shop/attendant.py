@@ -1,0 +1,351 @@
+"""Brings together what the door, the floor and the shelves saw, and says it at the desk.
+
+Owns the order of things: an interaction is charged once it is known where everybody was meanwhile,
+and a receipt is issued once the interactions of whoever left are through. Values in, ledger entries
+out; time comes in with the values, so a recording gives the same ledger however fast it is played.
+One thread uses it.
+
+What cannot be known goes to review: an interaction while the floor could not be seen, one that
+somebody without a session may have done, and after a restart, one by somebody who came in before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from calibration.format import Fixture
+from calibration.planogram import Facing
+from edge.checkout.basket import Attribution, Moment
+from edge.checkout.desk import Desk
+from edge.checkout.entries import Entry
+from edge.config import CheckoutSettings
+from edge.events import InteractionEvent
+from edge.tracking.attribution import ReachSettings, attribute
+from edge.tracking.history import TrackHistory
+from edge.tracking.session import CheckIn
+from edge.tracking.sessions import Sessions
+from edge.tracking.watch import FloorMoment
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    event: InteractionEvent
+    camera_sick: bool
+    doubt: str
+
+
+@dataclass(frozen=True)
+class _Leaving:
+    """A member, or with ``checkin_id`` ``None`` a whole session, that left by a door.
+
+    ``left_at_s`` is when that was known, ``seen_s`` when they were last seen, a little before.
+    """
+
+    left_at_s: float
+    seen_s: float
+    session_id: str
+    checkin_id: str | None
+
+
+@dataclass(frozen=True)
+class Departure:
+    """When a session ended and when its first receipt was there.
+
+    Attributes:
+        session_id: The session.
+        left_at_s: When its last member was seen to have left.
+        receipt_at_s: When its receipt was issued, on the same clock.
+    """
+
+    session_id: str
+    left_at_s: float
+    receipt_at_s: float
+
+
+class Attendant:
+    """Charges interactions to whoever did them and sees shoppers off.
+
+    Args:
+        desk: The checkout.
+        sessions: Who is who on the floor.
+        fixtures: By name.
+        wall_time_s: Wall time of a moment on the clock of frames.
+        settings: What is waited for.
+        reach: How sure an attribution must be.
+        facings: By name: where hands reach for.
+        owing: Names of shelf devices that may still tell about what happened before a moment.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        sessions: Sessions,
+        fixtures: Mapping[str, Fixture],
+        wall_time_s: Callable[[float], float],
+        settings: CheckoutSettings | None = None,
+        reach: ReachSettings | None = None,
+        *,
+        facings: Mapping[str, Facing] | None = None,
+        owing: Callable[[float], tuple[str, ...]] = lambda until_s: (),
+    ) -> None:
+        self.desk = desk
+        self.sessions = sessions
+        self.departures: list[Departure] = []
+        self.settings = settings or CheckoutSettings()
+        self.reach = reach or ReachSettings()
+        self.moment: FloorMoment | None = None
+        self._fixtures = fixtures
+        self._facings = facings or {}
+        self._wall_time_s = wall_time_s
+        self._owing = owing
+        self._history = TrackHistory()
+        self._waiting: list[_Waiting] = []
+        self._leaving: list[_Leaving] = []
+        # Who was inside when the device started again: which track is whose is not known any more.
+        self._from_before = {basket.session_id for basket in desk.shop.open_baskets()}
+
+    @property
+    def events_waiting(self) -> int:
+        """Events whose shopper is not known yet."""
+        return len(self._waiting)
+
+    def check_in(self, checkin: CheckIn) -> tuple[Entry, ...]:
+        """Somebody checks in.
+
+        Raises:
+            CheckoutError: The check-in cannot be; nothing has changed.
+            LedgerError: It could not be written; give it again.
+        """
+        entries = self.desk.check_in(
+            checkin.checkin_id,
+            token_hash=checkin.token_hash,
+            shopper=checkin.shopper,
+            role=checkin.role,
+            at=self._at(checkin.at_s),
+            group=checkin.group,
+        )
+        self.sessions.check_in(checkin)
+        self._from_before.discard(checkin.group)
+        # Whoever joins a group whose others have just left keeps its basket open.
+        self._leaving = [
+            each
+            for each in self._leaving
+            if each.session_id != checkin.group or each.checkin_id is not None
+        ]
+        return entries
+
+    def saw(
+        self,
+        event: InteractionEvent,
+        now_s: float,
+        *,
+        camera_sick: bool = False,
+        doubt: str = "",
+    ) -> tuple[Entry, ...]:
+        """A shelf camera saw an interaction; said twice, it is one.
+
+        Args:
+            event: The interaction.
+            now_s: When it was settled.
+            camera_sick: The camera cannot be trusted to have shown it.
+            doubt: Why a person should look at it, whatever it shows; empty for no reason.
+
+        Raises:
+            LedgerError: Something could not be written; ``passed`` tries again.
+        """
+        if all(each.event.event_id != event.event_id for each in self._waiting):
+            self._waiting.append(_Waiting(event, camera_sick, doubt))
+        self._waiting.sort(key=lambda each: (each.event.ended_at_s, each.event.event_id))
+        return self.passed(now_s)
+
+    def moved(self, moment: FloorMoment) -> tuple[Entry, ...]:
+        """The floor was looked at.
+
+        Raises:
+            LedgerError: Something could not be written; ``passed`` tries again.
+        """
+        at_s = moment.scan.at_s
+        self.moment = moment
+        self._history.add(at_s, moment.tracks, moment.scan.silhouettes)
+        last_seen_s = {track.track_id: track.last_seen_s for track in moment.tracks}
+        for change in self.sessions.update(at_s, moment.tracks):
+            _LOGGER.info(
+                "session %s: %s %s at %.2f s: %s",
+                change.session_id,
+                change.checkin_id,
+                change.kind,
+                change.at_s,
+                change.reason,
+            )
+            if change.kind in ("left", "closed"):
+                seen_s = last_seen_s.get(change.track_id or "", at_s)
+                member = change.checkin_id if change.kind == "left" else None
+                self._leaving.append(_Leaving(at_s, seen_s, change.session_id, member))
+        return self.passed(at_s)
+
+    def passed(self, now_s: float) -> tuple[Entry, ...]:
+        """Time has passed: say what is due.
+
+        Raises:
+            LedgerError: Something could not be written; it stays due.
+        """
+        return (
+            *self._record_due(now_s),
+            *self._see_off_due(now_s),
+            *self._close_forgotten(now_s),
+        )
+
+    def finish(self, now_s: float) -> tuple[Entry, ...]:
+        """The recording is over: record and close whatever is left, at this moment."""
+        entries: list[Entry] = []
+        for waiting in list(self._waiting):
+            entries += self._record(waiting)
+        for leaving in list(self._leaving):
+            entries += self._see_off(leaving, now_s)
+        for basket in self.desk.shop.open_baskets():
+            entries += self._close(basket.session_id, now_s)
+        return tuple(entries)
+
+    def _at(self, captured_at_s: float) -> Moment:
+        return Moment(captured_at_s, self._wall_time_s(captured_at_s))
+
+    def _record_due(self, now_s: float) -> list[Entry]:
+        entries: list[Entry] = []
+        for waiting in list(self._waiting):
+            needed_s = waiting.event.ended_at_s + self.reach.margin_s
+            known_s = self._history.until_s
+            if (known_s is not None and known_s >= needed_s) or (
+                now_s >= needed_s + self.settings.attribution_waits_s
+            ):
+                entries += self._record(waiting)
+        return entries
+
+    def _record(self, waiting: _Waiting) -> tuple[Entry, ...]:
+        entries: tuple[Entry, ...] = ()
+        # Whatever is recorded stays as it was told, though it may look different after a restart.
+        if waiting.event.event_id not in self.desk.shop.interactions:
+            event, attribution = self._attributed(waiting.event)
+            if waiting.doubt:
+                event = _doubted(event, waiting.doubt)
+            entries = self.desk.record(
+                event,
+                attribution,
+                wall_time_s=self._wall_time_s(event.ended_at_s),
+                camera_sick=waiting.camera_sick or bool(waiting.doubt),
+            )
+        self._waiting.remove(waiting)
+        return entries
+
+    def _attributed(self, event: InteractionEvent) -> tuple[InteractionEvent, Attribution]:
+        fixture = self._fixtures[event.fixture]
+        known_s = self._history.until_s
+        if known_s is None or known_s < event.ended_at_s:
+            reason = "the floor could not be seen meanwhile, so it is not known who it was"
+            inside = [basket.session_id for basket in self.desk.shop.open_baskets()]
+            return _doubted(event, reason), Attribution(tuple(inside), reason)
+        whose = attribute(
+            event,
+            fixture,
+            self._history,
+            self.sessions.sessions(),
+            self.reach,
+            facing=self._facings.get(event.facing or ""),
+            held=self._held(),
+        )
+        named = tuple(dict.fromkeys(claim.session_id for claim in whose.claims if claim.session_id))
+        if whose.kind == "one" and whose.session_id is not None:
+            return event, Attribution((whose.session_id,), whose.reason)
+        strangers = self._strangers()
+        reason = whose.reason
+        if strangers:
+            reason += f"; {', '.join(strangers)} came in before the device was started again"
+        sessions = (*named, *strangers) if whose.kind == "several" or strangers else ()
+        # One name alone reads as certainty, and here it is none.
+        doubted = _doubted(event, reason) if len(sessions) == 1 else event
+        return doubted, Attribution(sessions, reason)
+
+    def _held(self) -> dict[str, set[str]]:
+        """By session, the SKUs it may have by now: charged, or in question."""
+        shop = self.desk.shop
+        held = {
+            name: {line.sku for line in shop.baskets[name].lines if line.pieces}
+            for name in (session.session_id for session in self.sessions.sessions())
+            if name in shop.baskets
+        }
+        for review in shop.open_reviews():
+            for name in review.sessions:
+                held.setdefault(name, set()).update(review.skus)
+        return held
+
+    def _strangers(self) -> tuple[str, ...]:
+        baskets = self.desk.shop.baskets
+        return tuple(
+            name for name in sorted(self._from_before) if name in baskets and baskets[name].is_open
+        )
+
+    def _see_off_due(self, now_s: float) -> list[Entry]:
+        entries: list[Entry] = []
+        for leaving in list(self._leaving):
+            if now_s < leaving.seen_s + self.settings.receipt_waits_s:
+                continue
+            if any(each.event.started_at_s <= leaving.left_at_s for each in self._waiting):
+                continue
+            owing = self._owing(leaving.left_at_s)
+            if owing and now_s < leaving.left_at_s + self.settings.devices_wait_s:
+                continue
+            if owing:
+                _LOGGER.error(
+                    "the receipt of %s is issued without the word of %s; what they saw is added "
+                    "to a later version",
+                    leaving.session_id,
+                    ", ".join(owing),
+                )
+            entries += self._see_off(leaving, now_s)
+        return entries
+
+    def _see_off(self, leaving: _Leaving, now_s: float) -> tuple[Entry, ...]:
+        at = self._at(leaving.left_at_s)
+        if leaving.checkin_id is not None:
+            entries = self.desk.leave(leaving.checkin_id, at=at)
+        else:
+            entries = self.desk.close(leaving.session_id, "exit", at=at)
+            self.departures.append(Departure(leaving.session_id, leaving.left_at_s, now_s))
+        self._leaving.remove(leaving)
+        return entries
+
+    def _close_forgotten(self, now_s: float) -> list[Entry]:
+        entries: list[Entry] = []
+        for basket in self.desk.shop.open_baskets():
+            opened_s = basket.opened_at.captured_at_s
+            if now_s - opened_s >= self.settings.time_out_s or self._is_forgotten(
+                basket.session_id, now_s
+            ):
+                entries += self._close(basket.session_id, now_s)
+        return entries
+
+    def _close(self, session_id: str, now_s: float) -> tuple[Entry, ...]:
+        entries = self.desk.close(session_id, "time_out", at=self._at(now_s))
+        _LOGGER.warning("session %s was closed without having been seen to leave", session_id)
+        self.departures.append(Departure(session_id, now_s, now_s))
+        return entries
+
+    def _is_forgotten(self, session_id: str, now_s: float) -> bool:
+        for session in self.sessions.sessions():
+            if session.session_id == session_id:
+                gone = all(m.state in ("lost", "left", "nobody_there") for m in session.members)
+                since_s = max(member.changed_at_s for member in session.members)
+                return gone and now_s - since_s >= self.settings.lost_after_s
+        return False
+
+
+def _doubted(event: InteractionEvent, reason: str) -> InteractionEvent:
+    """The same event for a person to look at, unless it was nothing the shop sells."""
+    if event.outcome != "accept":
+        return event
+    evidence = replace(event.evidence, reason=f"{event.evidence.reason}; {reason}")
+    return replace(event, outcome="review", evidence=evidence)
