@@ -10,18 +10,15 @@ TORCH := torch==2.13.0
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-DEMO_OUTPUT := build/demo
-DEMO_BUNDLES := $(wildcard models/pretrained/*/manifest.json)
-# Golden crops are cut already, so nothing is cut off them again.
-DEMO_PHOTOS := $(or $(wildcard deploy/demo/photos),\
-  --whole-picture $(wildcard models/pretrained/*/golden/*.png))
+# 0 takes any port that is free.
+DEMO_PORT ?= 0
 
 .PHONY: help install demo test check lint bench system-packages
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips in one environment would trip over each other
 
 help:
-	@echo "make demo     recognise sample pictures with the default bundles (small install, no torch)"
+	@echo "make demo     run a recorded shop in real time: live page, receipts, scoreboard (no torch)"
 	@echo "make test     run all tests               make check    style, types, import contracts"
 	@echo "make lint     rewrite what can be fixed   make bench    speed ratios"
 	@echo "make install  everything a developer needs, in $(VENV)"
@@ -41,12 +38,13 @@ $(VENV)/.installed-all: pyproject.toml | $(VENV)/bin/python
 
 install: $(VENV)/.installed-all
 
+# The shop's bundle travels without its network, which the default bundle has already.
 demo: $(VENV)/.installed-edge
-	@test -n "$(strip $(DEMO_BUNDLES))" || \
-	  { echo "make demo: no bundle under models/pretrained/; is the checkout complete?" >&2; exit 1; }
-	@$(BIN)/walkout-edge recognise $(foreach manifest,$(DEMO_BUNDLES),--bundle $(dir $(manifest))) \
-	  --annotate $(DEMO_OUTPUT) $(DEMO_PHOTOS)
-	@echo "Annotated pictures: $(abspath $(DEMO_OUTPUT))"
+	@test -f models/pretrained/groceries/manifest.json || \
+	  { echo "make demo: no models/pretrained/groceries; is the checkout complete?" >&2; exit 1; }
+	@$(BIN)/python -m models.bundle deploy/demo/bundle-parts \
+	  --network models/pretrained/groceries --out deploy/demo/bundles/groceries
+	@$(BIN)/walkout-edge run deploy/demo/store.yaml --port $(DEMO_PORT)
 
 test: $(VENV)/.installed-all system-packages
 	$(BIN)/python -m pytest

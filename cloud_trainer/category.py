@@ -1,8 +1,9 @@
 """One category from photos to bundle: the job that an executor's worker runs.
 
 ``python -m cloud_trainer.category FOLDER`` reads ``FOLDER/job.json``, trains (or goes on from the
-checkpoint in ``FOLDER``), judges the network on held-out scenes, trains the one that ships on all
-photos, exports it and writes the bundle. Owns the order of these steps and nothing of what they do.
+checkpoints in ``FOLDER``), judges networks on the scenes held out from each, trains the one that
+ships on all photos, exports it and writes the bundle. Owns the order of these steps and nothing of
+what they do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -33,7 +35,7 @@ from cloud_trainer.export import (
     rounded_to_fp16,
     torch_embeddings,
 )
-from cloud_trainer.holdout import INT8_RANGE_PHOTOS, Eye, Judgement, judge
+from cloud_trainer.holdout import INT8_RANGE_PHOTOS, Eye, Judgement, examine, judge
 from cloud_trainer.inference import NetworkSession
 from cloud_trainer.quantise import quantise
 from cloud_trainer.scenes import Split, find_scenes, split_by_scene, surroundings
@@ -49,8 +51,8 @@ _INT8_COSTS_AT_MOST = 0.01
 _GOLDEN_CROPS = 8
 _SPLIT = "scenes held out of training; also used for early stopping and to fit the thresholds"
 _SPLIT_REFIT = (
-    "scenes held out of a first training, judged with that training's network; also used for its "
-    "early stopping and to fit the thresholds. The network shipped then learned from all photos"
+    "scenes held out of trainings before, each judged with its own training's network; also used "
+    "for its early stopping and to fit the thresholds. The network shipped learned from all photos"
 )
 
 
@@ -129,13 +131,14 @@ def make_bundle(job: CategoryJob, folder: Path) -> Bundle:
     photos = [photo for photo in catalogue.photos if not photo.negative]
     around = surroundings(photos, store, _counting(folder, "finding scenes", len(photos)))
     scenes = find_scenes(photos, around)
-    split = split_by_scene(catalogue, scenes, job.plan.holdout_share, job.plan.seed)
-    if not split.holdout:
+    folds = job.plan.folds if job.plan.refit else 1
+    splits = split_by_scene(catalogue, scenes, job.plan.holdout_share, job.plan.seed, folds)
+    if not splits:
         raise WalkoutTrainerError(
             "no photos could be held out to fit thresholds on: products need at least four "
             "photos each; add photos"
         )
-    trainings = 2 if job.plan.refit else 1
+    trainings = len(splits) + job.plan.refit
 
     def train(part: Split, plan: TrainingPlan, name: str, before: int) -> Trained:
         def report(live: Mapping[str, object]) -> None:
@@ -148,15 +151,19 @@ def make_bundle(job: CategoryJob, folder: Path) -> Bundle:
         return TrainingRun(part, plan, checkpoints, store, preprocessing).run(report)
 
     eye = Eye([product.sku for product in job.products], store, preprocessing)
-    trained = train(split, job.plan, "held-out", 0)
-    write_progress(folder, {"phase": "judging", "step": 1, "steps": 1})
-    judgement = judge(trained.network, split, eye, job.budget, folder)
+    judged, exams = [], []
+    for fold, split in enumerate(splits):
+        judged.append(train(split, job.plan, f"held-out-{fold + 1}", fold))
+        write_progress(folder, {"phase": "judging", "step": fold + 1, "steps": len(splits)})
+        exams.append(examine(judged[-1].network, split, eye, folder))
+    judgement = judge(exams, job.budget)
+    trained = judged[-1]
     if job.plan.refit:
         split = Split(tuple(photos), (), tuple(scenes.tolist()), ())
-        plan = replace(job.plan, steps=trained.best_step)
-        first_s = trained.seconds
-        trained = train(split, plan, "all", 1)
-        trained = replace(trained, seconds=trained.seconds + first_s)
+        steps = round(statistics.mean(each.best_step for each in judged))
+        trained = train(split, replace(job.plan, steps=steps), "all", len(splits))
+        seconds = trained.seconds + sum(each.seconds for each in judged)
+        trained = replace(trained, seconds=seconds)
     write_progress(folder, {"phase": "exporting", "step": 1, "steps": 1})
     with tempfile.TemporaryDirectory(dir=folder) as exported:
         return _write(job, split, trained, judgement, eye, preprocessing, Path(exported))

@@ -1,14 +1,17 @@
-"""What held-out scenes say of a trained network: its thresholds, its accuracy, what INT8 costs it.
+"""What held-out scenes say of trained networks: thresholds, accuracy, what INT8 costs.
 
-Owns the judgement of one network on photos it has not seen. Does not own training it (``train``)
-nor what is shipped in the end (``category``).
+Owns the examination of one network on photos it has not seen, and the judgement over several: each
+training holds other scenes out, and the thresholds are fitted to the queries of all of them, as
+CV+ does (Barber et al., 2021, "Predictive inference with the jackknife+"). One fold alone is too
+few photos to certify a small error. Does not own training (``train``) nor what is shipped in the
+end (``category``).
 """
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +40,14 @@ _AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the held-out scenes say.
+    """What all held-out scenes say.
 
     Attributes:
         thresholds: TL and TH, fitted to them.
         notes: What the thresholds could not have, in words.
         photos: Number of held-out photos.
         accuracy: Share of them whose nearest centroid is the right product.
-        int8_accuracy: The same of the network as INT8.
+        int8_accuracy: The same of the networks as INT8.
     """
 
     thresholds: Thresholds
@@ -123,16 +126,30 @@ class Eye:
         )
 
 
-def judge(
-    network: Embedder, split: Split, eye: Eye, budget: ErrorBudget, folder: Path
-) -> Judgement:
-    """Judge a network that learned from ``split.train`` on ``split.holdout``.
+@dataclass(frozen=True)
+class Exam:
+    """What a network said of photos that it had not seen.
+
+    Attributes:
+        queries: By pool size.
+        photos: Number of photos.
+        right: How many of them were nearest to the centroid of the right product.
+        int8_right: The same of the network as INT8.
+    """
+
+    queries: Mapping[int, PooledQueries]
+    photos: int
+    right: int
+    int8_right: int
+
+
+def examine(network: Embedder, split: Split, eye: Eye, folder: Path) -> Exam:
+    """Examine a network that learned from ``split.train`` on ``split.holdout``.
 
     Args:
         network: The trained network; it is rounded as a shipped one is.
         split: Photos it learned from and photos it did not see; neither empty.
         eye: Looks at them.
-        budget: What errors the thresholds may make.
         folder: For files that are gone afterwards.
     """
     network = rounded_to_fp16(network)
@@ -142,31 +159,50 @@ def judge(
         vectors = eye.vectors(session, split.train, split.train_scenes)
         held_out = eye.embed(session, split.holdout)
         truth = eye.rows(split.holdout)
-        thresholds, notes = _thresholds(held_out, truth, split.holdout_scenes, vectors, budget)
         int8 = Path(exported) / "embedder.int8.onnx"
         range_crops = eye.crops(eye.spread(split.train, INT8_RANGE_PHOTOS))
         quantise(onnx_model(network), range_crops, int8)
         as_int8 = eye.embed(NetworkSession(int8), split.holdout)
-        return Judgement(
-            thresholds=thresholds,
-            notes=notes,
+        return Exam(
+            queries=_pooled(held_out, truth, split.holdout_scenes, vectors),
             photos=len(split.holdout),
-            accuracy=_accuracy(held_out, truth, vectors),
-            int8_accuracy=_accuracy(as_int8, truth, vectors),
+            right=_right(held_out, truth, vectors),
+            int8_right=_right(as_int8, truth, vectors),
         )
 
 
-def _accuracy(embeddings: NDArray[np.float32], truth: NDArray[np.int32], vectors: Vectors) -> float:
-    return float(((embeddings @ vectors.centroids.T).argmax(1) == truth).mean())
+def judge(exams: Sequence[Exam], budget: ErrorBudget) -> Judgement:
+    """Thresholds and accuracy over all exams; their scenes must be numbered in common.
+
+    Args:
+        exams: At least one.
+        budget: What errors the thresholds may make.
+    """
+    queries = {
+        size: PooledQueries.joined([exam.queries[size] for exam in exams if size in exam.queries])
+        for size in sorted({size for exam in exams for size in exam.queries})
+    }
+    fit = fit_with_notes(queries, budget)
+    photos = sum(exam.photos for exam in exams)
+    return Judgement(
+        thresholds=fit.thresholds,
+        notes=fit.notes,
+        photos=photos,
+        accuracy=sum(exam.right for exam in exams) / photos,
+        int8_accuracy=sum(exam.int8_right for exam in exams) / photos,
+    )
 
 
-def _thresholds(
+def _right(embeddings: NDArray[np.float32], truth: NDArray[np.int32], vectors: Vectors) -> int:
+    return int(((embeddings @ vectors.centroids.T).argmax(1) == truth).sum())
+
+
+def _pooled(
     held_out: NDArray[np.float32],
     truth: NDArray[np.int32],
     scenes: Sequence[int],
     vectors: Vectors,
-    budget: ErrorBudget,
-) -> tuple[Thresholds, tuple[str, ...]]:
+) -> dict[int, PooledQueries]:
     scene = np.array(scenes, np.int64)
     queries: dict[int, PooledQueries] = {}
     for size in POOL_SIZES:
@@ -175,8 +211,7 @@ def _thresholds(
         if starts:
             pooled = np.stack([consensus(held_out[at : at + size]).embedding for at in starts])
             queries[size] = _queries(pooled, truth[starts], scene[starts], vectors)
-    fit = fit_with_notes(queries, budget)
-    return fit.thresholds, fit.notes
+    return queries
 
 
 def _queries(

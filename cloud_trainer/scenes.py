@@ -167,8 +167,8 @@ def find_scenes(photos: Sequence[Photo], around: Surroundings) -> NDArray[np.int
 
 
 def split_by_scene(
-    catalogue: Catalogue, scenes: NDArray[np.int32], holdout_share: float, seed: int
-) -> Split:
+    catalogue: Catalogue, scenes: NDArray[np.int32], holdout_share: float, seed: int, folds: int = 1
+) -> tuple[Split, ...]:
     """Hold out whole scenes of each product, drawn from the seed, until the share is reached.
 
     Scenes larger than twice the share stay in training; every product keeps a scene to learn
@@ -179,17 +179,29 @@ def split_by_scene(
         scenes: Scene of each photo that is not negative, in catalogue order.
         holdout_share: Share of each product's photos to hold out.
         seed: Seed of the draw.
+        folds: So many splits; no scene is held out twice.
+
+    Returns:
+        Splits with something held out, as many as asked for or as the scenes allow.
     """
     rng = np.random.default_rng(seed)
     photos = [photo for photo in catalogue.photos if not photo.negative]
     rows_of: dict[str, list[int]] = {product.sku: [] for product in catalogue.products}
     for row, photo in enumerate(photos):
         rows_of[photo.sku].append(row)
-    held: set[int] = set()
+    held: list[set[int]] = [set() for _ in range(folds)]
     for rows in rows_of.values():
         order = rng.permutation(np.unique(scenes[rows]))
-        if len(rows) >= _LEAST_PHOTOS:
-            held |= _drawn(scenes[rows], order, holdout_share * len(rows))
+        if len(rows) < _LEAST_PHOTOS:
+            continue
+        for fold in held:
+            drawn = _drawn(scenes[rows], order, holdout_share * len(rows))
+            fold |= drawn
+            order = order[~np.isin(order, list(drawn))]
+    return tuple(_split(photos, scenes, fold) for fold in held if fold)
+
+
+def _split(photos: Sequence[Photo], scenes: NDArray[np.int32], held: set[int]) -> Split:
     every = sorted(range(len(photos)), key=lambda row: (photos[row].sku, scenes[row]))
     train = [row for row in range(len(photos)) if int(scenes[row]) not in held]
     holdout = [row for row in every if int(scenes[row]) in held]
@@ -205,7 +217,8 @@ def _drawn(scenes: NDArray[np.int32], order: NDArray[np.int32], wanted: float) -
     """Scenes of one product, in the order given, that together have about ``wanted`` photos."""
     held: set[int] = set()
     count = 0
-    for scene in order[: len(order) - 1]:  # at least the last one stays in training
+    others = len(np.unique(scenes)) - len(order)
+    for scene in order if others else order[:-1]:  # at least one stays in training
         size = int((scenes == scene).sum())
         if count < wanted and count + size <= _LARGEST_HOLDOUT * wanted:
             held.add(int(scene))

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -97,6 +97,17 @@ class PooledQueries:
             )
         if bool((self.correct & ~self.known).any()):
             raise ValueError("a query of an unknown product cannot be correct")
+
+    @staticmethod
+    def joined(parts: Sequence[PooledQueries]) -> PooledQueries:
+        """The queries of all parts, one after the other."""
+        return PooledQueries(
+            distances=np.concatenate([part.distances for part in parts]),
+            correct=np.concatenate([part.correct for part in parts]),
+            known=np.concatenate([part.known for part in parts]),
+            anchors_agree=np.concatenate([part.anchors_agree for part in parts]),
+            groups=np.concatenate([part.groups for part in parts]),
+        )
 
 
 @dataclass(frozen=True)

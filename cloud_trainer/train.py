@@ -66,8 +66,9 @@ class TrainingPlan:
         average_decay: Decay of the moving average of weights.
         augmentation: Range of random views.
         holdout_share: Share of photos, whole scenes, kept from training.
-        refit: Whether a second training over all photos makes the network that is shipped; the
-            first, judged on the scenes held out from it, then lends it its thresholds.
+        folds: Trainings that each hold other scenes out and are judged on them.
+        refit: Whether one more training over all photos makes the network that is shipped; those
+            before it lend it their thresholds. Without it there is one fold, which is shipped.
         evaluate_every: Steps between two looks at the held-out photos.
         patience: Looks without a better result after which training stops.
         checkpoint_every: Steps between two checkpoints.
@@ -75,7 +76,7 @@ class TrainingPlan:
     """
 
     network: NetworkShape = field(default_factory=NetworkShape)
-    steps: int = 600
+    steps: int = 500
     batch_products: int = 12
     batch_photos: int = 4
     learning_rate: float = 5e-4
@@ -91,6 +92,7 @@ class TrainingPlan:
     average_decay: float = 0.995
     augmentation: Augmentation = field(default_factory=Augmentation)
     holdout_share: float = 0.2
+    folds: int = 2
     refit: bool = True
     evaluate_every: int = 250
     patience: int = 3

@@ -167,6 +167,9 @@ class BrokerSettings(_Closed):
         username: ``null`` connects without one.
         password_env: Environment variable with the password.
         tls: Whether the connection is encrypted.
+        ca: Certificate of whoever signed the broker's; ``null`` trusts whom the system trusts.
+        certificate: By which the broker knows this device; ``null`` shows none.
+        key: Its private key.
         acknowledged_within_s: How long a receiver may take to answer.
         reconnects_within_s: Longest wait before a lost broker is tried again.
     """
@@ -176,8 +179,19 @@ class BrokerSettings(_Closed):
     username: str | None = None
     password_env: EnvironmentName | None = None
     tls: bool = False
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
     acknowledged_within_s: Seconds = 5.0
     reconnects_within_s: Annotated[float, Field(ge=1)] = 30.0
+
+    @model_validator(mode="after")
+    def _certificates_are_used(self) -> BrokerSettings:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together; give both or neither")
+        if not self.tls and (self.ca or self.certificate):
+            raise ValueError("certificates are only used with tls: true; add it")
+        return self
 
 
 class MqttSettings(BrokerSettings):

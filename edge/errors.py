@@ -19,6 +19,16 @@
     |   +-- DetectorError         a person detector cannot be opened or does not give what it should
     +-- ConfigError               store.yaml, or what it names, cannot be used
     +-- QueueFullError            a channel that drops nothing had no room in time
+    +-- LinkError                 what one device of a shop told another cannot be used
+    +-- UpdateError               a step of an update that could not be taken; what serves goes on
+    |   +-- UpdateHeldError         the step waits: the device ends, or it is not the time for it
+    |   +-- FetchError              bytes do not come now; they are asked for again later
+    |   |   +-- FetchMissingError     the store has no such object
+    |   |   +-- FetchDamagedError     what came is not what was promised
+    |   +-- TrustError              what the store says is not believed
+    |   +-- ReleaseRefusedError     a release failed a test on this device
+    |   +-- DiskRoomError           there is no room for a release
+    |   +-- JournalError            what the agent remembers cannot be read or written
     +-- CheckoutError             a step of the checkout that the basket's state does not allow
         +-- PriceError            a product has no price that the shop can charge
         +-- LedgerError           the ledger cannot be opened or written
@@ -33,6 +43,10 @@ A bundle that is wrong in itself raises ``models.bundle.BundleError``, a photo t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.delivery import FailureKind
 
 
 class WalkoutEdgeError(Exception):
@@ -135,3 +149,51 @@ class ConfigError(WalkoutEdgeError):
 
 class QueueFullError(WalkoutEdgeError):
     """A channel that drops nothing had no room in the time given."""
+
+
+class LinkError(WalkoutEdgeError):
+    """A message between the devices of a shop is none, or does not come."""
+
+
+class UpdateError(WalkoutEdgeError):
+    """A step of an update could not be taken; the device goes on with what it serves."""
+
+
+class UpdateHeldError(UpdateError):
+    """A step was left for later on purpose; nothing is wrong."""
+
+
+class FetchError(UpdateError):
+    """Bytes of an object did not come; what came is kept and the rest asked for later."""
+
+
+class FetchMissingError(FetchError):
+    """The store says that it has no such object."""
+
+
+class FetchDamagedError(FetchError):
+    """What came has another length or checksum than was promised."""
+
+
+class TrustError(UpdateError):
+    """What the store says is not signed as it must be, is too old, or is meant for others."""
+
+
+class ReleaseRefusedError(UpdateError):
+    """A release failed a test on this device, so it does not serve.
+
+    Attributes:
+        kind: Which test, as fleets count failures.
+    """
+
+    def __init__(self, kind: FailureKind, reason: str) -> None:
+        self.kind: FailureKind = kind
+        super().__init__(reason)
+
+
+class DiskRoomError(UpdateError):
+    """There is no room for a release within the disk or its budget."""
+
+
+class JournalError(UpdateError):
+    """What the update agent remembers cannot be read or written."""

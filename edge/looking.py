@@ -16,7 +16,7 @@ from edge.cameras.newest import NewestFrame
 from edge.errors import CameraEndedError, CameraStalledError
 from edge.events import Frame
 from edge.queues import MOMENTS, SIGHTINGS, Inbox
-from edge.shelves import ShelfCamera
+from edge.shop.shelves import ShelfCamera
 from edge.stages import StageClock
 from edge.tracking.watch import FloorWatch
 from edge.workers import Pulse

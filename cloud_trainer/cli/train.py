@@ -71,9 +71,15 @@ def train_command(
         bool,
         typer.Option(
             "--refit/--no-refit",
-            help="Train a second time over all photos once held-out scenes have judged the first.",
+            help="Train once more over all photos after held-out scenes have judged.",
         ),
     ] = True,
+    folds: Annotated[
+        int,
+        typer.Option(
+            min=1, max=10, help="Trainings judged on held-out scenes: more certify smaller errors."
+        ),
+    ] = TrainingPlan().folds,
     licence: Annotated[
         str, typer.Option(help="Licence of the photos, kept in the bundle.")
     ] = "unstated",
@@ -106,7 +112,7 @@ def train_command(
     catalogue = _with_photos(catalogue, console)
     plan = TrainingPlan()
     network = replace(plan.network, backbone=backbone, input_size_px=input_size_px)  # type: ignore[arg-type]
-    plan = replace(plan, network=network, steps=steps, seed=seed, refit=refit)
+    plan = replace(plan, network=network, steps=steps, seed=seed, folds=folds, refit=refit)
     budget = ErrorBudget(
         accepted_error=accepted_error, rejected_error=rejected_error, confidence=confidence
     )

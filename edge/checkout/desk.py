@@ -91,6 +91,11 @@ class Desk:
         """The state at this moment; it never changes, the next step puts another in its place."""
         return self._shop
 
+    def name_of(self, sku: str) -> str:
+        """What people call a product; one that is no longer sold has only its SKU."""
+        product = self._products.get(sku)
+        return sku if product is None else product.name
+
     def preview(self, session_id: str) -> Receipt:
         """What a session's receipt would say if it closed now; nothing is issued.
 

@@ -25,6 +25,7 @@ from edge.checkout.delivering import ACKNOWLEDGED, Outcome
 from edge.checkout.message import OutgoingMessage
 from edge.errors import DeliveryError
 from edge.link.connection import Broker, Connection
+from models.delivery import MAX_MESSAGE_BYTES
 
 
 class MqttCourier:
@@ -80,11 +81,10 @@ class MqttCourier:
             self._answers.clear()
             self._awaited = names
         for message in messages:
-            topic = f"{self._broker.prefix}/{message.address}"
-            problem = self._connection.publish(topic, message.body)
-            if problem is not None:
+            outcome = self._publish(message)
+            if outcome is not None:
                 with self._answered:
-                    self._answers[message.message_id] = Outcome("unavailable", problem)
+                    self._answers[message.message_id] = outcome
         until_s = monotonic() + self._broker.acknowledged_within_s
         with self._answered:
             self._answered.wait_for(
@@ -94,6 +94,14 @@ class MqttCourier:
             self._awaited = frozenset()
             silent = Outcome("unavailable", "the receiver has not answered")
             return {name: self._answers.get(name, silent) for name in names}
+
+    def _publish(self, message: OutgoingMessage) -> Outcome | None:
+        """Send a message; says what became of one that cannot be sent."""
+        if len(message.body.encode()) > MAX_MESSAGE_BYTES:
+            # The broker would hang up, and the same message would be sent again for ever.
+            return Outcome("refused", f"over {MAX_MESSAGE_BYTES} bytes, which no broker takes")
+        problem = self._connection.publish(f"{self._broker.prefix}/{message.address}", message.body)
+        return None if problem is None else Outcome("unavailable", problem)
 
     def _on_change(self, ready: bool) -> None:
         with self._answered:

@@ -51,7 +51,7 @@ def live_state(
         "at_s": round(moment.scan.at_s, 2) if moment is not None else None,
         "shoppers": _shoppers(moment, sessions),
         "baskets": [_basket(desk.preview(each.session_id)) for each in _baskets(shop)],
-        "events": _events(shop),
+        "events": _events(desk),
         "receipts": _receipts(shop),
         "cameras": _cameras(health),
         "devices": [
@@ -136,7 +136,8 @@ def _basket(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _events(shop: Shop) -> list[dict[str, Any]]:
+def _events(desk: Desk) -> list[dict[str, Any]]:
+    shop = desk.shop
     newest = islice(reversed(list(shop.interactions.values())), _EVENTS_SHOWN)
     return [
         {
@@ -144,6 +145,7 @@ def _events(shop: Shop) -> list[dict[str, Any]]:
             "at_s": round(recorded.event.ended_at_s, 2),
             "kind": recorded.event.kind,
             "sku": recorded.event.sku,
+            "name": recorded.event.sku and desk.name_of(recorded.event.sku),
             "quantity": recorded.event.quantity,
             "where": recorded.event.facing or recorded.event.fixture,
             "outcome": "review" if _in_review(shop, recorded.event.event_id) else "settled",

@@ -25,6 +25,7 @@ import hmac
 import ipaddress
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -81,6 +82,19 @@ class ShownShop(Protocol):
         ...
 
 
+class _Listening(ThreadingHTTPServer):
+    """Says no more than a line of browsers that go away in the middle of an answer."""
+
+    daemon_threads = True
+    timeout = 0.2
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if isinstance(sys.exc_info()[1], ConnectionError):
+            _LOGGER.debug("%s went away", client_address)
+        else:
+            _LOGGER.exception("a request of %s failed", client_address)
+
+
 class PageServer:
     """Serves the page of one shop.
 
@@ -103,9 +117,7 @@ class PageServer:
 
         Bound.shop, Bound.token, Bound.stopping, Bound.newest = shop, token, stopping, newest
         self._stopping = stopping
-        self._server = ThreadingHTTPServer((host, port), Bound)
-        self._server.daemon_threads = True
-        self._server.timeout = 0.2
+        self._server = _Listening((host, port), Bound)
 
     @property
     def address(self) -> str:

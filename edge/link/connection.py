@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Broker:
         prefix: What all topics begin with.
         username: ``None`` connects without one.
         password: For the user name.
-        tls: Whether the connection is encrypted, with the system's certificates.
+        tls: Whom the connection trusts and what it shows; ``None`` is not encrypted.
         acknowledged_within_s: How long a receiver may take to answer.
         reconnects_within_s: Longest wait before a lost broker is tried again.
     """
@@ -48,7 +49,7 @@ class Broker:
     prefix: str = "walkout"
     username: str | None = None
     password: str | None = None
-    tls: bool = False
+    tls: ssl.SSLContext | None = None
     acknowledged_within_s: float = 5.0
     reconnects_within_s: float = 30.0
 
@@ -134,8 +135,8 @@ class Connection:
         client.reconnect_delay_set(1, max(1, int(broker.reconnects_within_s)))
         if broker.username is not None:
             client.username_pw_set(broker.username, broker.password)
-        if broker.tls:
-            client.tls_set()
+        if broker.tls is not None:
+            client.tls_set_context(broker.tls)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message

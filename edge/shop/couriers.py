@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from pathlib import Path
 
 from edge.cameras.clock import Clock
 from edge.checkout.delivering import Backoff, Courier, Delivery
@@ -14,16 +16,20 @@ from edge.checkout.outbox import Outbox
 from edge.checkout.till import TillAddress, TillCourier
 from edge.config import BrokerSettings, StoreConfig
 from edge.config_file import secret
+from edge.errors import ConfigError
 from edge.link.connection import Broker
 from edge.workers import Pulse
 
 
-def make_couriers(config: StoreConfig, environment: Mapping[str, str]) -> dict[Receiver, Courier]:
+def make_couriers(
+    config: StoreConfig, environment: Mapping[str, str], folder: Path
+) -> dict[Receiver, Courier]:
     """A courier for every configured receiver.
 
     Args:
         config: The configuration.
         environment: Where secrets are looked up.
+        folder: What paths in the configuration are relative to.
 
     Raises:
         ConfigError: A secret is missing.
@@ -36,24 +42,30 @@ def make_couriers(config: StoreConfig, environment: Mapping[str, str]) -> dict[R
     if config.mqtt is not None:
         mqtt = config.mqtt
         couriers["mqtt"] = MqttCourier(
-            broker_of(mqtt, environment, client_id=mqtt.client_id, prefix=mqtt.prefix)
+            broker_of(mqtt, environment, folder, client_id=mqtt.client_id, prefix=mqtt.prefix)
         )
     return couriers
 
 
 def broker_of(
-    settings: BrokerSettings, environment: Mapping[str, str], *, client_id: str, prefix: str
+    settings: BrokerSettings,
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    client_id: str,
+    prefix: str,
 ) -> Broker:
     """A configured broker.
 
     Args:
         settings: Where it is.
         environment: Where its password is looked up.
+        folder: What its certificates' paths are relative to.
         client_id: Who this device is there.
         prefix: What all topics begin with.
 
     Raises:
-        ConfigError: The password is missing.
+        ConfigError: The password is missing, or a certificate cannot be used.
     """
     return Broker(
         host=settings.host,
@@ -62,10 +74,25 @@ def broker_of(
         prefix=prefix,
         username=settings.username,
         password=secret(settings.password_env, environment),
-        tls=settings.tls,
+        tls=_tls(settings, folder) if settings.tls else None,
         acknowledged_within_s=settings.acknowledged_within_s,
         reconnects_within_s=settings.reconnects_within_s,
     )
+
+
+def _tls(settings: BrokerSettings, folder: Path) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(
+            cafile=None if settings.ca is None else str(folder / settings.ca)
+        )
+        if settings.certificate is not None and settings.key is not None:
+            context.load_cert_chain(folder / settings.certificate, folder / settings.key)
+    except OSError as err:  # whatever ssl says is one
+        named = [str(each) for each in (settings.ca, settings.certificate, settings.key) if each]
+        raise ConfigError(
+            [f"{', '.join(named)}: cannot be used to speak to {settings.host}: {err}"]
+        ) from err
+    return context
 
 
 def delivery_body(

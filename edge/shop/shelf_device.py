@@ -145,6 +145,7 @@ class ShelfDevice:
         return broker_of(
             link,
             environment,
+            self.premises.folder,
             client_id=f"{link.device}-{purpose}",
             prefix=f"{link.prefix}/{link.device}",
         )

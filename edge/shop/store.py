@@ -19,10 +19,11 @@ from edge.checkout.ledger import Ledger
 from edge.checkout.message import Receiver
 from edge.checkout.outbox import Outbox
 from edge.checkout.receipt import Receipt
-from edge.config import StoreConfig
+from edge.config import LinkSettings, StoreConfig
 from edge.errors import ConfigError
 from edge.evidence import EvidenceFolder
 from edge.link.beginning import gather
+from edge.link.connection import Broker
 from edge.link.hub import DeviceState, HubEnd, HubSettings
 from edge.looking import LookingAtFloor
 from edge.queues import CHECK_INS, MOMENTS, SIGHTINGS, Inbox, QueueState
@@ -77,7 +78,7 @@ class Store:
         self._state = state
         self._clock = clock
         self._environment = environment
-        self._couriers = make_couriers(config, environment)
+        self._couriers = make_couriers(config, environment, premises.folder)
         state.mkdir(parents=True, exist_ok=True)
         self.evidence = EvidenceFolder(state / EVIDENCE_NAME)
         self.ledger = _opened_ledger(state, config)
@@ -246,9 +247,7 @@ class Store:
         config, link = self.config, self.config.link
         if link is not None and not playing.is_under_way(self._state):
             missing = gather(
-                broker_of(
-                    link, self._environment, client_id=f"{link.device}-begins", prefix=link.prefix
-                ),
+                self._make_broker(link, f"{link.device}-begins"),
                 link.shelf_devices,
                 clock=clock_name(self.premises),
                 within_s=link.begins_within_s,
@@ -261,12 +260,16 @@ class Store:
         opened_at_s = config.store.opened_at.timestamp()
         return playing.begin(self._state, opened_at_s, self._clock, after_s)
 
+    def _make_broker(self, link: LinkSettings, client_id: str) -> Broker:
+        folder = self.premises.folder
+        return broker_of(link, self._environment, folder, client_id=client_id, prefix=link.prefix)
+
     def _make_hub(self) -> HubEnd | None:
         link = self.config.link
         if link is None:
             return None
         return HubEnd(
-            broker_of(link, self._environment, client_id=link.device, prefix=link.prefix),
+            self._make_broker(link, link.device),
             HubSettings(link.shelf_devices, link.silent_after_s, link.clock_error_s),
             clock=self._eyes.clock_name,
             now_s=self.now_s,

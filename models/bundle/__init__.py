@@ -18,9 +18,11 @@ Example::
     session = InferenceSession(bundle.network_path("fp32"))
 
 The parts: ``manifest`` the schema, ``folder`` bounded reads from the disk, ``contents`` the vectors
-and golden crops, ``reading`` and ``writing`` the two doors, ``errors`` what can go wrong.
+and golden crops, ``reading`` and ``writing`` the two doors, ``composing`` a bundle of small parts
+and a network that is there already, ``errors`` what can go wrong.
 """
 
+from models.bundle.composing import compose_bundle
 from models.bundle.contents import Golden, Vectors
 from models.bundle.errors import (
     BundleCorruptError,
@@ -34,6 +36,7 @@ from models.bundle.manifest import (
     EMBEDDER_NAME,
     INT8_NAME,
     MANIFEST_NAME,
+    NETWORK_FILES,
     SCHEMA_VERSION,
     TRT_NAME,
     VECTORS_NAME,
@@ -51,6 +54,7 @@ __all__ = [
     "EMBEDDER_NAME",
     "INT8_NAME",
     "MANIFEST_NAME",
+    "NETWORK_FILES",
     "SCHEMA_VERSION",
     "TRT_NAME",
     "VECTORS_NAME",
@@ -70,6 +74,7 @@ __all__ = [
     "Provenance",
     "Quantisation",
     "Vectors",
+    "compose_bundle",
     "open_bundle",
     "require_same_space",
     "write_bundle",

@@ -33,6 +33,7 @@ VECTORS_NAME = "vectors.safetensors"
 TEXT_NAME = "text.json"
 GOLDEN_FOLDER = "golden"
 EXPECTED_NAME = "golden/expected.safetensors"
+NETWORK_FILES = frozenset({EMBEDDER_NAME, INT8_NAME, TRT_NAME, WEIGHTS_NAME})
 
 _REQUIRED = frozenset({EMBEDDER_NAME, VECTORS_NAME, EXPECTED_NAME})
 _GOLDEN_CROP = re.compile(r"golden/[0-9]{3}\.png")

@@ -32,6 +32,7 @@ from models.bundle.manifest import (
     GOLDEN_FOLDER,
     INT8_NAME,
     MANIFEST_NAME,
+    NETWORK_FILES,
     TEXT_NAME,
     TRT_NAME,
     VECTORS_NAME,
@@ -49,8 +50,6 @@ from models.bundle.manifest import (
 from models.bundle.reading import Bundle, open_bundle
 from models.decision import Thresholds
 from models.preprocess import Preprocessing
-
-_NETWORK_FILES = frozenset({EMBEDDER_NAME, INT8_NAME, TRT_NAME, WEIGHTS_NAME})
 
 
 def write_bundle(
@@ -100,7 +99,7 @@ def write_bundle(
         BundleError: What was given does not make a valid bundle.
     """
     _require_free(target, replace)
-    if EMBEDDER_NAME not in networks or networks.keys() - _NETWORK_FILES:
+    if EMBEDDER_NAME not in networks or networks.keys() - NETWORK_FILES:
         raise BundleWriteError(
             f"a bundle is made of {EMBEDDER_NAME} and possibly {INT8_NAME}, {TRT_NAME} and "
             f"{WEIGHTS_NAME}, not of {sorted(networks)}"

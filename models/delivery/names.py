@@ -18,13 +18,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from models.bundle import EMBEDDER_NAME, INT8_NAME, TRT_NAME, WEIGHTS_NAME
+from models.bundle import NETWORK_FILES
 from models.delivery.errors import DeliveryFormatError
 
 METADATA_FOLDER = "metadata"
 TARGETS_FOLDER = "targets"
-
-NETWORK_FILES = frozenset({EMBEDDER_NAME, INT8_NAME, TRT_NAME, WEIGHTS_NAME})
 RELEASE_NAME = "release.json"
 
 ROLLOUTS_ROLE = "rollouts"

@@ -62,7 +62,7 @@ def test_a_split_takes_no_scene_apart_and_leaves_every_product_something_to_lear
     shuffled: tuple[Catalogue, dict[Path, int]], scenes: NDArray[np.int32], seed: int
 ) -> None:
     catalogue = shuffled[0]
-    split = split_by_scene(catalogue, scenes, 0.25, seed)
+    (split,) = split_by_scene(catalogue, scenes, 0.25, seed)
     assert Counter(split.train) + Counter(split.holdout) == Counter(catalogue.photos)
     assert not set(split.train_scenes) & set(split.holdout_scenes)
     scene_of = dict(zip(catalogue.photos, scenes.tolist(), strict=True))
@@ -76,7 +76,7 @@ def test_a_split_takes_no_scene_apart_and_leaves_every_product_something_to_lear
 def test_photos_of_a_held_out_scene_lie_side_by_side(
     shuffled: tuple[Catalogue, dict[Path, int]], scenes: NDArray[np.int32]
 ) -> None:
-    order = split_by_scene(shuffled[0], scenes, 0.4, seed=0).holdout_scenes
+    order = split_by_scene(shuffled[0], scenes, 0.4, seed=0)[0].holdout_scenes
     changes = sum(one != other for one, other in zip(order, order[1:], strict=False))
     assert changes == len(set(order)) - 1
 
@@ -89,11 +89,27 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another(
     assert first != other
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_folds_hold_no_scene_out_twice_and_each_leaves_something_to_learn_from(
+    shuffled: tuple[Catalogue, dict[Path, int]], scenes: NDArray[np.int32], seed: int
+) -> None:
+    catalogue = shuffled[0]
+    folds = split_by_scene(catalogue, scenes, 0.3, seed, folds=3)
+    assert len(folds) == 3
+    held = [scene for fold in folds for scene in set(fold.holdout_scenes)]
+    assert len(held) == len(set(held))
+    for fold in folds:
+        assert Counter(fold.train) + Counter(fold.holdout) == Counter(catalogue.photos)
+        assert {photo.sku for photo in fold.train} == {each.sku for each in catalogue.products}
+
+
 def test_products_with_few_photos_are_only_trained_on(tmp_path: Path) -> None:
     catalogue = load_catalogue(make_catalogue(tmp_path, products=2, photos=3))
-    split = split_by_scene(catalogue, np.arange(6, dtype=np.int32), 0.3, seed=0)
-    assert split.holdout == ()
-    assert Counter(photo.sku for photo in split.train) == {"carton-00": 3, "carton-01": 3}
+    assert split_by_scene(catalogue, np.arange(6, dtype=np.int32), 0.3, seed=0) == ()
+    write_photo(tmp_path / "carton-00" / "003.jpg", draw_photo(0, 3))
+    (split,) = split_by_scene(load_catalogue(tmp_path), np.arange(7, dtype=np.int32), 0.3, seed=0)
+    assert {photo.sku for photo in split.holdout} == {"carton-00"}
+    assert Counter(photo.sku for photo in split.train)["carton-01"] == 3
 
 
 def test_a_product_of_one_place_is_cut_where_its_photos_differ_most() -> None:
@@ -111,6 +127,6 @@ def test_negative_photos_take_no_part(tmp_path: Path) -> None:
     catalogue = load_catalogue(root)
     positive = [photo for photo in catalogue.photos if not photo.negative]
     scenes = find_scenes(positive, surroundings(positive, PhotoStore(128)))
-    split = split_by_scene(catalogue, scenes, 0.25, seed=0)
+    (split,) = split_by_scene(catalogue, scenes, 0.25, seed=0)
     assert not any(photo.negative for photo in (*split.train, *split.holdout))
     assert len(split.train) + len(split.holdout) == 16

@@ -1,12 +1,15 @@
 """A bundle for a recorded shop: the default network, and the shop's own products enrolled in it.
 
 ``python -m tests.simulators.shop_bundle FOLDER...`` writes what each shop's ``store.yaml`` names,
-``bundles/groceries``, from the photos of its catalogue, as a device would get it.
+``bundles/groceries``, from the photos of its catalogue, as a device would get it. With ``--parts``,
+it also leaves all of the bundle but the network in ``bundle-parts``, from which ``python -m
+models.bundle`` composes it again where the network is.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,10 +18,7 @@ import numpy as np
 from cloud_trainer.enrol import enrolment_vectors, photo_views
 from cloud_trainer.inference import NetworkSession
 from models.bundle import (
-    EMBEDDER_NAME,
-    INT8_NAME,
-    TRT_NAME,
-    WEIGHTS_NAME,
+    NETWORK_FILES,
     Bundle,
     BundleProduct,
     Golden,
@@ -56,7 +56,6 @@ def shop_bundle(shop: Path, out: Path, base: Bundle, session: NetworkSession) ->
         fields = {name: getattr(product, name) for name in Product.model_fields}
         products.append(BundleProduct(**fields, photos=len(photos), enrolled=True))
     dim = manifest.embedding_dim
-    networks = (EMBEDDER_NAME, INT8_NAME, TRT_NAME, WEIGHTS_NAME)
     return write_bundle(
         out,
         category=manifest.category,
@@ -67,7 +66,7 @@ def shop_bundle(shop: Path, out: Path, base: Bundle, session: NetworkSession) ->
         provenance=manifest.provenance,
         evaluation=manifest.evaluation,
         quantisation=manifest.quantisation,
-        networks={name: base.path / name for name in networks if name in manifest.files},
+        networks={name: base.path / name for name in sorted(NETWORK_FILES & manifest.files.keys())},
         vectors=Vectors(
             centroids=np.stack(centroids),
             anchors=np.concatenate(anchors),
@@ -88,11 +87,17 @@ def main(arguments: list[str]) -> int:
     """Write the bundles of recorded shops."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulators.shop_bundle")
     parser.add_argument("shops", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--parts", action="store_true", help="keep the small parts for themselves")
+    asked = parser.parse_args(arguments)
     base = open_bundle(DEFAULT_BUNDLE)
     session = NetworkSession(base, threads=1)
-    for shop in parser.parse_args(arguments).shops:
+    for shop in asked.shops:
         bundle = shop_bundle(shop, shop / "bundles" / "groceries", base, session)
         print(f"{bundle.path}: {len(bundle.skus)} products")
+        if asked.parts:
+            shutil.rmtree(shop / "bundle-parts", ignore_errors=True)
+            without = shutil.ignore_patterns(*NETWORK_FILES)
+            shutil.copytree(bundle.path, shop / "bundle-parts", ignore=without)
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.checkout.basket import Attribution
-from edge.checkout.delivering import Backoff, Delivery
+from edge.checkout.delivering import ACKNOWLEDGED, Backoff, Delivery
 from edge.checkout.desk import Desk
 from edge.checkout.ledger import Ledger
 from edge.checkout.message import OutgoingMessage
@@ -18,6 +18,7 @@ from edge.checkout.outbox import Outbox
 from edge.checkout.receipt import Receipt
 from edge.errors import DeliveryError
 from edge.link.connection import Broker
+from models.delivery import MAX_MESSAGE_BYTES
 from tests.edge.checkout.brokers import Mosquitto, Subscriber, wait_for
 from tests.edge.checkout.processes import forkserver
 from tests.edge.checkout.shopping import OPENED_AT_S, Clock, check_in, event, moment, open_desk
@@ -202,3 +203,12 @@ def test_a_device_that_dies_is_known_to_be_offline_and_one_that_stops_says_so(
 def test_a_prefix_that_cannot_begin_a_topic_is_refused(prefix: str) -> None:
     with pytest.raises(DeliveryError, match="cannot begin MQTT topics"):
         MqttCourier(Broker("127.0.0.1", prefix=prefix))
+
+
+def test_a_message_that_no_broker_takes_is_refused_and_holds_nothing_up(
+    courier: MqttCourier,
+) -> None:
+    large = OutgoingMessage("large", "mqtt", "s", "receipts/s", "x" * (MAX_MESSAGE_BYTES + 1))
+    outcomes = courier.deliver([large, HELLO])
+    assert outcomes["large"].kind == "refused"
+    assert outcomes["hello"] == ACKNOWLEDGED

@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -223,6 +224,28 @@ def test_a_page_from_elsewhere_cannot_check_anybody_in(served: Served) -> None:
     assert served.ask("POST", "/api/checkin", asked, Host="evil.example")[0] == 401
     assert served.get("/api/state", Host="evil.example:80")[0] == 401
     assert served.get("/api/state", Host="localhost:9")[0] == 200
+
+
+def test_a_browser_that_goes_away_leaves_no_trace_among_the_receipts(
+    served: Served, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(3):
+        with socket.create_connection((served.host, served.port)) as browser:
+            # Closed with a reset, as when a page is left while its pictures load.
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            browser.sendall(b"GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            browser.recv(16)
+    assert served.get("/healthz")[0] == 200
+    time.sleep(0.3)
+    assert capfd.readouterr().err == ""
+
+
+def test_events_name_products_as_receipts_do(served: Served) -> None:
+    events = json.loads(served.get("/api/state")[1])["events"]
+    assert {each["sku"]: each["name"] for each in events} == {
+        "milk": "Oat milk",
+        "bear": "Teddy bear",
+    }
 
 
 def test_health_and_readiness_give_their_reasons(served: Served, shop: DeskShop) -> None:

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fps", type=_at_least(1), help="of the videos (default: 15)")
     parser.add_argument("--photos", type=_at_least(1), help="a product (default: 12)")
     parser.add_argument("--crf", type=int, default=28, help="x264's rate factor")
-    parser.add_argument("--jobs", type=_at_least(1), default=1, help="cameras side by side")
+    parser.add_argument("--jobs", type=_at_least(1), default=1, help="processes")
     parser.add_argument("--fast", action="store_true", help="small and coarse, for tests")
     parser.add_argument(
         "--staff",

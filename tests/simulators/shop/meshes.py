@@ -33,6 +33,7 @@ class Part:
         colour: Red, green, blue, 0 to 1; multiplies the texture.
         texture: uint8 RGB ``(H, W, 3)``, first row on top; ``None`` for the plain colour.
         shininess: Strength of the highlight, 0 to 1.
+        one_sided: Faces run counterclockwise as seen from outside, and nobody looks inside.
     """
 
     positions: Floats
@@ -42,6 +43,7 @@ class Part:
     colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
     texture: Texture | None = None
     shininess: float = 0.1
+    one_sided: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +208,7 @@ def tapered_capsule(
         sides: Of its cross section.
     """
     rings: list[tuple[float, float, float]] = []
-    for angle in np.linspace(-90, 0, 5):
+    for angle in np.linspace(-90, 0, 4):
         rings.append(
             (
                 float(np.sin(np.radians(angle))) * min(start_m),
@@ -214,10 +216,7 @@ def tapered_capsule(
                 start_m[1] * float(np.cos(np.radians(angle))),
             )
         )
-    for share in (0.25, 0.5, 0.75):
-        across = start_m[0] + (end_m[0] - start_m[0]) * share
-        rings.append((length_m * share, across, start_m[1] + (end_m[1] - start_m[1]) * share))
-    for angle in np.linspace(0, 90, 5):
+    for angle in np.linspace(0, 90, 4):
         rings.append(
             (
                 length_m + float(np.sin(np.radians(angle))) * min(end_m),
@@ -254,7 +253,8 @@ def lofted(
         ]
     )
     flat = np.concatenate(positions)
-    return Mesh((with_normals(flat, np.concatenate(uv), faces, colour, texture),))
+    part = with_normals(flat, np.concatenate(uv), faces, colour, texture)
+    return Mesh((replace(part, one_sided=True),))
 
 
 def box(
@@ -308,11 +308,11 @@ def box(
 
 def joined(*meshes: Mesh) -> Mesh:
     """One mesh of all, parts of the same plain colour made one."""
-    alike: dict[tuple[tuple[float, float, float], float], list[Part]] = {}
+    alike: dict[tuple[tuple[float, float, float], float, bool], list[Part]] = {}
     parts = []
     for part in (part for mesh in meshes for part in mesh.parts):
         if part.texture is None:
-            alike.setdefault((part.colour, part.shininess), []).append(part)
+            alike.setdefault((part.colour, part.shininess, part.one_sided), []).append(part)
         else:
             parts.append(part)
     for same in alike.values():

@@ -7,7 +7,7 @@ the knees bend as far as the hand needs it). Does not know why a hand goes anywh
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,6 +57,7 @@ class Body:
         sleeve = looks.top if looks.sleeves else looks.skin
         sleeve_cloth = cloth if looks.sleeves else None
         rings = [
+            (-0.09, 0.0, 0.0),
             (-0.07, 0.13, 0.10),
             (-0.03, 0.165, 0.12),
             (0.12, 0.155, 0.115),
@@ -64,6 +65,7 @@ class Body:
             (0.46, 0.185, 0.105),
             (0.52, 0.13, 0.085),
             (0.56, 0.06, 0.06),
+            (0.58, 0.0, 0.0),
         ]
         self.trunk = lofted(
             [(z * scale, a * scale * girth, b * scale * girth) for z, a, b in rings],
@@ -229,13 +231,10 @@ def _moved(mesh: Mesh, by_m: tuple[float, float, float], lean: float) -> Mesh:
     leant = turned(mesh, turn)
     return Mesh(
         tuple(
-            type(part)(
-                part.positions + np.array(by_m, np.float32), part.normals, part.uv, part.faces,
-                part.colour, part.texture, part.shininess,
-            )
+            replace(part, positions=part.positions + np.array(by_m, np.float32))
             for part in leant.parts
         )
-    )  # fmt: skip
+    )
 
 
 def _ball(

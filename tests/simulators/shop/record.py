@@ -1,4 +1,4 @@
-"""Records a scene with one camera into an H.264 file.
+"""Records a scene with cameras into H.264 files.
 
 Frame i is taken at i / fps seconds. What stands is drawn again only where it changed; every frame
 draws only the rectangles in which somebody is, blurred where they move fast.
@@ -6,7 +6,8 @@ draws only the rectangles in which somebody is, blurred where they move fast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +15,13 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.container import OutputContainer
 from numpy.typing import NDArray
 
 from calibration.format import Camera
 from tests.simulators.shop.camera_effects import Picture, Sensor
 from tests.simulators.shop.scene import Scene
-from tests.simulators.shop.studio import Light, Studio, Thing
+from tests.simulators.shop.studio import Light, Studio, Thing, corners_of
 from tests.simulators.shop.view import View, Window
 
 SHUTTER_S = 1 / 60
@@ -47,6 +49,21 @@ class Film:
         return round(self.seconds * self.fps)
 
 
+@dataclass(frozen=True)
+class Shot:
+    """One camera's part of a recording.
+
+    Attributes:
+        path: Of its file.
+        camera: From where it looks.
+        sensor: With which electronics.
+    """
+
+    path: Path
+    camera: Camera
+    sensor: Sensor
+
+
 def frames(
     studio: Studio, scene: Scene, camera: Camera, sensor: Sensor, film: Film, first: int = 0
 ) -> Iterator[Picture]:
@@ -66,15 +83,19 @@ def frames(
 
 
 def _moving(view: View, scene: Scene, now_s: float) -> Picture:
-    groups = scene.moving(now_s)
-    if not groups:
+    names = [
+        name
+        for name, box_m in scene.present(now_s).items()
+        if not view.window_of(box_m[None]).empty
+    ]
+    if not names:
         return view.standing_picture
+    groups, later = scene.moving(now_s, names), scene.moving(now_s + SHUTTER_S, names)
     takes = [groups]
-    later = scene.moving(now_s + SHUTTER_S)
     if _alike(groups, later):
         speed = view.speed_px(_corners(groups), _corners(later))
         exposures = 3 if speed > _BLUR_MORE_PX else 2 if speed > _BLUR_FROM_PX else 1
-        between = [scene.moving(now_s + SHUTTER_S / 2)] if exposures == 3 else []
+        between = [scene.moving(now_s + SHUTTER_S / 2, names)] if exposures == 3 else []
         if exposures > 1 and all(_alike(groups, each) for each in between):
             takes += [*between, later]
     picture = view.standing_picture.copy()
@@ -89,7 +110,7 @@ def _moving(view: View, scene: Scene, now_s: float) -> Picture:
 
 
 def _corners(groups: list[list[Thing]]) -> NDArray[np.float64]:
-    return np.concatenate([thing.corners_m for group in groups for thing in group])
+    return corners_of([thing for group in groups for thing in group]).reshape(-1, 3)
 
 
 def _alike(one: list[list[Thing]], other: list[list[Thing]]) -> bool:
@@ -103,8 +124,7 @@ def _windows(view: View, takes: list[list[list[Thing]]]) -> list[tuple[Window, l
     for number in range(len(takes[0])):
         window, members = Window(0, 0, 0, 0), [number]
         for take in takes:
-            corners = np.stack([thing.corners_m for thing in take[number]])
-            window = window.joined(view.window_of(corners))
+            window = window.joined(view.window_of(corners_of(take[number])))
         if window.empty:
             continue
         overlapping = [each for each in found if each[0].overlaps(window)]
@@ -118,46 +138,65 @@ def _windows(view: View, takes: list[list[list[Thing]]]) -> list[tuple[Window, l
 
 
 def record(
-    path: Path,
+    shots: Sequence[Shot],
     scene: Scene,
-    camera: Camera,
-    sensor: Sensor,
     film: Film,
     advance: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Write a camera's video.
+    """Write the videos of some cameras, frame by frame beside each other.
 
     Args:
-        path: Of the file; overwritten.
+        shots: Who films, and into which file; files are overwritten.
         scene: What happens.
-        camera: From where.
-        sensor: With which electronics.
         film: How long and how fine.
-        advance: Called with 1 after each frame.
+        advance: Called with 1 after each frame of each camera.
     """
     studio = Studio()
-    width, height = camera.image_size_px
     try:
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("libx264", rate=film.fps)
-            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            stream.time_base = Fraction(1, film.fps)
-            # One thread: the same frames give the same bytes, and cameras run side by side.
-            stream.codec_context.thread_count = 1
-            stream.options = {
-                "crf": str(film.crf),
-                "preset": "veryfast",
-                "g": str(film.fps * 4),
-                # Its assembly for macroblock trees gives other bytes from one run to the next.
-                "x264-params": "mbtree=0",
-            }
-            for index, picture in enumerate(frames(studio, scene, camera, sensor, film)):
-                yuv = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).astype(np.uint8, copy=False)
-                frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
-                frame.pts = index
-                frame.time_base = Fraction(1, film.fps)
-                container.mux(stream.encode(frame))
-                advance(1)
-            container.mux(stream.encode())
+        with ExitStack() as files:
+            reels = [
+                (
+                    _Reel(files.enter_context(av.open(str(shot.path), "w")), shot.camera, film),
+                    frames(studio, scene, shot.camera, shot.sensor, film),
+                )
+                for shot in shots
+            ]
+            # All cameras look at a moment before the next comes: people are posed once for all.
+            for index in range(film.frames):
+                for reel, pictures in reels:
+                    reel.add(index, next(pictures))
+                    advance(1)
+            for reel, _ in reels:
+                reel.end()
     finally:
         studio.close()
+
+
+class _Reel:
+    """An H.264 file being written."""
+
+    def __init__(self, container: OutputContainer, camera: Camera, film: Film) -> None:
+        self._container = container
+        self._step = Fraction(1, film.fps)
+        self._stream = container.add_stream("libx264", rate=film.fps)
+        self._stream.width, self._stream.height = camera.image_size_px
+        self._stream.pix_fmt, self._stream.time_base = "yuv420p", self._step
+        # One thread: the same frames give the same bytes, and recordings run side by side.
+        self._stream.codec_context.thread_count = 1
+        self._stream.options = {
+            "crf": str(film.crf),
+            "preset": "veryfast",
+            "g": str(film.fps * 4),
+            # Like a camera's own encoder, it looks at no frame before its turn: half the work.
+            # And its assembly for macroblock trees gives other bytes from run to run.
+            "x264-params": "mbtree=0:rc-lookahead=0:bframes=0:scenecut=0:weightp=0",
+        }
+
+    def add(self, index: int, picture: Picture) -> None:
+        yuv = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).astype(np.uint8, copy=False)
+        frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
+        frame.pts, frame.time_base = index, self._step
+        self._container.mux(self._stream.encode(frame))
+
+    def end(self) -> None:
+        self._container.mux(self._stream.encode())

@@ -18,7 +18,7 @@ from tests.simulators.shop.meshes import Mesh
 from tests.simulators.shop.models3d import Credit, unknown_objects
 from tests.simulators.shop.photos import photos
 from tests.simulators.shop.range_of_goods import ShopProduct, choose
-from tests.simulators.shop.record import Film, record
+from tests.simulators.shop.record import Film, Shot, record
 from tests.simulators.shop.scene import Scene
 from tests.simulators.shop.script import BEHAVIOURS, write_story
 from tests.simulators.shop.story import Story
@@ -147,7 +147,7 @@ def write(staged: Staged, out: Path, *, jobs: int = 1, advance: Advance = lambda
     Args:
         staged: What to write.
         out: A folder, made if need be; files in it are overwritten.
-        jobs: Cameras rendered side by side, each in a process of its own.
+        jobs: Processes that share the cameras between them.
         advance: Called with the number of pictures done since the last call.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -155,15 +155,15 @@ def write(staged: Staged, out: Path, *, jobs: int = 1, advance: Advance = lambda
     _write_catalogue(staged, out / "catalogue", advance)
     cameras = list(staged.shop.calibration.cameras)
     if jobs <= 1:
-        for camera in cameras:
-            _write_video(staged, camera, out, advance)
+        _write_videos(staged, cameras, out, advance)
         return
     # Processes are started afresh: OpenGL contexts do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with context.Manager() as shared, context.Pool(jobs) as pool:
         done = shared.Queue()
         running = [
-            pool.apply_async(_video_in_process, (staged, camera, out, done)) for camera in cameras
+            pool.apply_async(_videos_in_process, (staged, cameras[job::jobs], out, done))
+            for job in range(min(jobs, len(cameras)))
         ]
         while any(not each.ready() for each in running):
             try:
@@ -174,14 +174,14 @@ def write(staged: Staged, out: Path, *, jobs: int = 1, advance: Advance = lambda
             each.get()
 
 
-def _video_in_process(staged: Staged, camera: str, out: Path, done: object) -> None:
-    _write_video(staged, camera, out, done.put)  # type: ignore[attr-defined]
+def _videos_in_process(staged: Staged, cameras: list[str], out: Path, done: object) -> None:
+    _write_videos(staged, cameras, out, done.put)  # type: ignore[attr-defined]
 
 
-def _write_video(staged: Staged, camera: str, out: Path, advance: Advance) -> None:
-    calibrated = staged.shop.calibration.cameras[camera]
-    path = out / f"{camera}.mp4"
-    record(path, staged.scene(), calibrated, staged.sensor(camera), staged.film(), advance)
+def _write_videos(staged: Staged, cameras: list[str], out: Path, advance: Advance) -> None:
+    calibrated = staged.shop.calibration.cameras
+    shots = [Shot(out / f"{name}.mp4", calibrated[name], staged.sensor(name)) for name in cameras]
+    record(shots, staged.scene(), staged.film(), advance)
 
 
 def _write_texts(staged: Staged, out: Path) -> None:

@@ -6,6 +6,7 @@ Owns furniture, contact shadows and which piece is drawn where. Does not draw.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,9 +16,15 @@ from tests.simulators.shop.meshes import Mesh, Part, Texture, box, joined
 from tests.simulators.shop.motion import Piece, PieceKey, Vector, to_shop
 from tests.simulators.shop.people import Body, Posed
 from tests.simulators.shop.story import Story
-from tests.simulators.shop.studio import Matrix, Thing
+from tests.simulators.shop.studio import Matrix, Thing, corners_of
 
 _WALL_HEIGHT_M = 2.7
+_KEPT = 100
+# How far around themselves somebody reaches, with all they carry.
+_REACH_M = 1.3
+_CORNERS_M = np.array(
+    [(x, y, z) for x in (-_REACH_M, _REACH_M) for y in (-_REACH_M, _REACH_M) for z in (0.0, 2.2)]
+)
 
 
 class Scene:
@@ -40,6 +47,8 @@ class Scene:
             name: [each for each in story.pieces if any(key.holder == name for key in each.keys)]
             for name in self._people
         }
+        # Somebody at a moment, kept until every camera has looked.
+        self._seen: dict[tuple[str, float], list[Thing]] = {}
         self._moments = sorted({key.at_s for each in story.pieces for key in each.keys})
         self._spot = _spot()
         self._crate = box((-0.15, -0.10, -0.05), (0.15, 0.11, 0.04), (0.12, 0.30, 0.55))
@@ -68,29 +77,43 @@ class Scene:
                 continue
             for key in (before, now):
                 if key.where == "shelf":
-                    things = self._on_shelf(piece, key)
-                    found.append(np.stack([thing.corners_m for thing in things]))
+                    found.append(corners_of(self._on_shelf(piece, key)))
         return found
 
-    def moving(self, now_s: float) -> list[list[Thing]]:
-        """Everybody at a moment, each with what they hold and their shadow."""
-        groups: list[list[Thing]] = []
-        for name, person in self._people.items():
-            if not person.present(now_s):
-                continue
-            posed = self._bodies[name].posed(person, now_s)
-            held = self._held(name, posed, now_s)
-            x, y = person.walk.where(now_s)
-            shadows = (
-                Thing(self._spot, _at((x, y, 0.004), 0.0, 0.95), 0.28, blob=True),
-                Thing(self._spot, _at((x, y, 0.006), 0.0, 0.5), 0.45, blob=True),
-            )
-            if name.startswith("staff"):
-                heading = np.degrees(person.walk.heading_at(now_s)) - 90
-                hold = to_shop((-0.08, 0.33, 0.93), (x, y), person.walk.heading_at(now_s))
-                held = (*held, Thing(self._crate, _at(tuple(hold), heading)))
-            groups.append([*posed.things, *held, *shadows])
+    def present(self, now_s: float) -> dict[str, Vector]:
+        """Everybody in the shop at a moment, with the corners ``(8, 3)`` of a box around them."""
+        return {
+            name: _CORNERS_M + (*person.walk.where(now_s), 0.0)
+            for name, person in self._people.items()
+            if person.present(now_s)
+        }
+
+    def moving(self, now_s: float, names: Sequence[str]) -> list[list[Thing]]:
+        """Those of some people who are there, each with what they hold and their shadow."""
+        if len(self._seen) > _KEPT:
+            self._seen.clear()
+        groups = []
+        for name in names:
+            if self._people[name].present(now_s):
+                if (name, now_s) not in self._seen:
+                    self._seen[name, now_s] = self._somebody(name, now_s)
+                groups.append(self._seen[name, now_s])
         return groups
+
+    def _somebody(self, name: str, now_s: float) -> list[Thing]:
+        person = self._people[name]
+        posed = self._bodies[name].posed(person, now_s)
+        held = self._held(name, posed, now_s)
+        x, y = person.walk.where(now_s)
+        shadows = (
+            Thing(self._spot, _at((x, y, 0.004), 0.0, 0.95), 0.28, blob=True),
+            Thing(self._spot, _at((x, y, 0.006), 0.0, 0.5), 0.45, blob=True),
+        )
+        if name.startswith("staff"):
+            heading = np.degrees(person.walk.heading_at(now_s)) - 90
+            hold = to_shop((-0.08, 0.33, 0.93), (x, y), person.walk.heading_at(now_s))
+            held = (*held, Thing(self._crate, _at(tuple(hold), heading)))
+        return [*posed.things, *held, *shadows]
 
     def _held(self, name: str, posed: Posed, now_s: float) -> tuple[Thing, ...]:
         person = self._people[name]

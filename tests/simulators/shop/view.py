@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.format import Camera
-from tests.simulators.shop.studio import Light, Matrix, Studio, Thing
+from tests.simulators.shop.studio import Light, Matrix, Studio, Thing, corners_of
 
 Picture = NDArray[np.uint8]
 
@@ -103,7 +103,10 @@ class View:
             gl.framebuffer([colour], depth) for colour, depth in buffers
         )
         self._buffers = buffers
-        self._drawn: Picture = np.zeros((tall, wide, 3), np.uint8)
+        # What stands as it was drawn, and the same with what moves put into a window of it. Four
+        # bytes a pixel, since that is how OpenGL keeps them: three would be three times slower.
+        self._drawn: Picture = np.zeros((tall, wide, 4), np.uint8)
+        self._layer: Picture = np.zeros((tall, wide, 4), np.uint8)
         self.standing_picture: Picture = np.zeros((height, width, 3), np.uint8)
 
     def stand(self, things: list[Thing], window: Window | None = None) -> None:
@@ -116,12 +119,13 @@ class View:
         self._scissor(self._standing, window)
         self._standing.clear(0.55, 0.55, 0.53, depth=1.0)
         self._studio.light(self._light, self.camera.position_m, self._view_projection)
-        self._studio.draw(each for each in things if self._touches(each, window))
-        self._read(self._standing, window, self._drawn)
+        self._studio.draw(self._within(things, window))
+        place = _slices(window)
+        self._drawn[place] = self._read(self._standing, window)
+        self._layer[place] = self._drawn[place]
         shown = self.shown(window)
         if not shown.empty:
-            rows, columns = slice(shown.top, shown.bottom), slice(shown.left, shown.right)
-            self.standing_picture[rows, columns] = self._bent(self._drawn, shown)
+            self.standing_picture[_slices(shown)] = self._bent(self._drawn, shown)
 
     def close(self) -> None:
         """Give the view's pictures back."""
@@ -141,40 +145,50 @@ class View:
         Returns:
             uint8 RGB of the window ``shown(window)``.
         """
-        rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
-        layer = self._drawn.copy()
-        total: NDArray[np.uint16] | None = None
-        for things in takes:
-            self._studio.gl.copy_framebuffer(self._moving, self._standing)
-            self._moving.use()
+        place = _slices(window)
+        mean: Picture | None = None
+        for number, things in enumerate(takes, start=1):
+            box = window.left, window.top, window.right, window.bottom
+            self._studio.copy(self._moving, self._standing, box)
+            self._scissor(self._moving, window)
             self._studio.light(self._light, self.camera.position_m, self._view_projection)
-            self._studio.draw(things)
-            self._read(self._moving, window, layer)
-            if len(takes) > 1:
-                part = layer[rows, columns].astype(np.uint16)
-                total = part if total is None else total + part
-        if total is not None:
-            layer[rows, columns] = (total + len(takes) // 2) // len(takes)
+            self._studio.draw(self._within(things, window), quick=True)
+            take = self._read(self._moving, window)
+            if mean is None:
+                mean = take
+            else:
+                mean = np.asarray(cv2.addWeighted(mean, 1 - 1 / number, take, 1 / number, 0.0))
+        if mean is not None:
+            self._layer[place] = mean
         # The lens bends the window's edges, so pixels around it are asked for too.
-        return self._bent(layer, self.shown(window))
+        bent = self._bent(self._layer, self.shown(window))
+        self._layer[place] = self._drawn[place]
+        return bent
 
     def window_of(self, boxes_m: NDArray[np.float64]) -> Window:
         """Drawn pixels that hold boxes, given by their corners, shape ``(N, 8, 3)``."""
+        return around(self.windows_of(boxes_m))
+
+    def windows_of(self, boxes_m: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Drawn pixels that hold each of some boxes.
+
+        Args:
+            boxes_m: Their corners, shape ``(N, 8, 3)``.
+
+        Returns:
+            Left, top, right and bottom, int64 ``(N, 4)``; zeros for what is out of sight.
+        """
         inside = boxes_m @ self._rotation.T + self._shift
-        wide, tall = self.drawn_px
-        inside = inside[(inside[..., 2] > NEAR_M).any(axis=1)].reshape(-1, 3)
-        if len(inside) == 0:
-            return Window(0, 0, 0, 0)
         # A corner behind the lens is as far out in its direction as a picture can show.
-        depth = np.maximum(inside[:, 2:], NEAR_M)
-        seen = inside[:, :2] / depth * self._focal + self._origin
-        low, high = seen.min(axis=0), seen.max(axis=0)
-        return Window(
-            int(np.clip(low[0] - 2, 0, wide)),
-            int(np.clip(low[1] - 2, 0, tall)),
-            int(np.clip(high[0] + 3, 0, wide)),
-            int(np.clip(high[1] + 3, 0, tall)),
-        )
+        depth = np.maximum(inside[..., 2:], NEAR_M)
+        seen = inside[..., :2] / depth * self._focal + self._origin
+        limits = np.array(self.drawn_px)
+        low = np.clip(seen.min(axis=1) - 2, 0, limits)
+        high = np.clip(seen.max(axis=1) + 3, 0, limits)
+        found = np.concatenate([low, high], axis=1).astype(np.int64)
+        before_lens = (inside[..., 2] > NEAR_M).any(axis=1)
+        found[~before_lens | (found[:, 2:] <= found[:, :2]).any(axis=1)] = 0
+        return found
 
     def shown(self, window: Window) -> Window:
         """Pixels of the picture that a window of drawn pixels reaches."""
@@ -199,44 +213,40 @@ class View:
         )
 
     def speed_px(self, before_m: NDArray[np.float64], after_m: NDArray[np.float64]) -> float:
-        """How far the fastest of points ``(N, 3)`` moves in the drawn picture, in pixels."""
+        """How far the fastest point in sight of ``(N, 3)`` moves in the drawn picture."""
         seen = []
         for points in (before_m, after_m):
             inside = points @ self._rotation.T + self._shift
             seen.append(inside[:, :2] / np.maximum(inside[:, 2:], 0.3) * self._focal)
-        return float(np.linalg.norm(seen[1] - seen[0], axis=1).max(initial=0.0))
+        drawn = seen[0] + self._origin
+        in_sight = ((drawn >= 0) & (drawn <= np.array(self.drawn_px))).all(axis=1)
+        return float(np.linalg.norm(seen[1] - seen[0], axis=1).max(initial=0.0, where=in_sight))
 
-    def _touches(self, thing: Thing, window: Window) -> bool:
-        return self.window_of(thing.corners_m[None]).overlaps(window)
+    def _within(self, things: Sequence[Thing], window: Window) -> list[Thing]:
+        """Those that may be seen in a window."""
+        left, top, right, bottom = self.windows_of(corners_of(things)).T
+        there = (left < window.right) & (window.left < right)
+        there &= (top < window.bottom) & (window.top < bottom)
+        return [thing for thing, seen in zip(things, there, strict=True) if seen]
 
     def _bent(self, drawn: Picture, shown: Window) -> Picture:
-        rows, columns = slice(shown.top, shown.bottom), slice(shown.left, shown.right)
-        whole, fraction = self._fixed_map
-        return np.asarray(
-            cv2.remap(
-                drawn,
-                np.ascontiguousarray(whole[rows, columns]),
-                np.ascontiguousarray(fraction[rows, columns]),
-                cv2.INTER_LINEAR,
-            )
-        )
+        whole, fraction = (each[_slices(shown)] for each in self._fixed_map)
+        bent = cv2.remap(drawn, whole, fraction, cv2.INTER_LINEAR)
+        return np.asarray(cv2.cvtColor(bent, cv2.COLOR_RGBA2RGB), np.uint8)
 
     def _scissor(self, target: moderngl.Framebuffer, window: Window) -> None:
-        tall = self.drawn_px[1]
         width, height = window.right - window.left, window.bottom - window.top
-        target.scissor = window.left, tall - window.bottom, width, height
+        target.scissor = window.left, window.top, width, height
+        target.use()
 
-    def _read(self, source: moderngl.Framebuffer, window: Window, into: Picture) -> None:
-        tall = self.drawn_px[1]
+    def _read(self, source: moderngl.Framebuffer, window: Window) -> Picture:
         width, height = window.right - window.left, window.bottom - window.top
-        raw = source.read(
-            (window.left, tall - window.bottom, width, height), components=3, alignment=1
-        )
-        picture = np.frombuffer(raw, np.uint8).reshape(height, width, 3)[::-1]
-        into[window.top : window.bottom, window.left : window.right] = picture
+        raw = source.read((window.left, window.top, width, height), components=4)
+        return np.frombuffer(raw, np.uint8).reshape(height, width, 4)
 
     def _pose(self) -> Matrix:
-        # OpenGL looks along -z with y up; the camera's frame has z forward and y down.
+        # OpenGL looks along -z with y up; the camera's frame has z forward and y down. The
+        # projection turns the picture over once more: OpenGL's first row is the lowest.
         pose = np.eye(4)
         pose[:3, :3] = np.diag([1.0, -1, -1]) @ self._rotation
         pose[:3, 3] = np.diag([1.0, -1, -1]) @ self._shift
@@ -248,17 +258,31 @@ class View:
         centre_x, centre_y = self._origin + 0.5
         projection = np.zeros((4, 4))
         projection[0, 0] = 2 * self._focal / wide
-        projection[1, 1] = 2 * self._focal / tall
+        projection[1, 1] = -2 * self._focal / tall
         projection[0, 2] = 1 - 2 * centre_x / wide
-        projection[1, 2] = 2 * centre_y / tall - 1
+        projection[1, 2] = 1 - 2 * centre_y / tall
         projection[2, 2] = -(FAR_M + NEAR_M) / (FAR_M - NEAR_M)
         projection[2, 3] = -2 * FAR_M * NEAR_M / (FAR_M - NEAR_M)
         projection[3, 2] = -1
         return projection
 
 
+def around(windows: NDArray[np.int64]) -> Window:
+    """The smallest window that holds all of some, given as ``View.windows_of`` gives them."""
+    there = windows[windows[:, 2] > windows[:, 0]]
+    if len(there) == 0:
+        return Window(0, 0, 0, 0)
+    left, top = (int(each) for each in there[:, :2].min(axis=0))
+    right, bottom = (int(each) for each in there[:, 2:].max(axis=0))
+    return Window(left, top, right, bottom)
+
+
+def _slices(window: Window) -> tuple[slice, slice]:
+    return slice(window.top, window.bottom), slice(window.left, window.right)
+
+
 def _undistorted(pixels: Matrix, matrix: Matrix, distortion: Matrix) -> Matrix:
-    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-10)
+    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-6)
     return np.asarray(
         cv2.undistortPointsIter(pixels, matrix, distortion, np.eye(3), np.eye(3), criteria)
         if hasattr(cv2, "undistortPointsIter")
