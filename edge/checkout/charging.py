@@ -5,8 +5,9 @@ charged without a person; everything in doubt goes to review, never to a guess.
 
 A put-back adds something to what the cameras say: only what a session holds can come back from it.
 So where one session alone can hold the product, or a session can hold one of the candidates alone,
-that settles whose or what it was. "Can hold" counts lines and open reviews alike. A product that
-nobody can hold goes to review and never makes a line negative.
+that settles whose or what it was. "Can hold" counts lines and open reviews alike. What shoppers
+put back and nobody can hold goes to review and never makes a line negative; where staff stood
+beside them it was restocked, as no receipt depends on it.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def _consequences(case: _Case, camera_sick: bool) -> tuple[Entry, ...]:
     if event.outcome == "reject":
         return ()
     if baskets and all(basket.role == "staff" for basket in baskets):
-        return _restocked(case)
+        return _restocked(case, case.sessions[0])
     if camera_sick:
         reason = f"camera {event.camera} cannot be trusted; {event.evidence.reason}"
         return (_review(case, "camera_sick", reason),)
@@ -145,16 +146,19 @@ def _taken(case: _Case) -> tuple[Entry, ...]:
 
 
 def _put_back(case: _Case) -> tuple[Entry, ...]:
-    if any(case.shop.baskets[session].role == "staff" for session in case.sessions):
-        # Staff can put anything there, so what shoppers hold settles nothing.
-        return (_review(case, "several_shoppers", case.attribution),)
+    staff = [each for each in case.sessions if _is_staff(case.shop, each)]
     skus = _plausible(case)
     holders = [
         (session, sku)
         for session in case.sessions
         for sku in skus
-        if _can_hold(case.shop, session, sku)
+        if session not in staff and _can_hold(case.shop, session, sku)
     ]
+    if staff and not holders and case.event.outcome == "accept" and skus:
+        return _restocked(case, staff[0])
+    if staff:
+        # Staff can put anything there, so what shoppers hold settles nothing.
+        return (_review(case, "several_shoppers", case.attribution),)
     if len(holders) == 1:
         return _released(case, *holders[0])
     if not holders and skus:
@@ -187,8 +191,11 @@ def _released(case: _Case, session: str, sku: str) -> tuple[Entry, ...]:
             )
         )
     for review in reversed(_takes_in_review(case.shop, session, sku)):
-        # Only a review that is this session's alone and wholly explained may end without a person.
-        if left and review.sessions == (session,) and review.quantity <= left:
+        # Only a review that concerns no other shopper and is wholly explained may end without a
+        # person: that it was staff who took the piece leaves none to put back.
+        others = [each for each in review.sessions if each != session]
+        concerned = [each for each in others if not _is_staff(case.shop, each)]
+        if left and not concerned and review.quantity <= left:
             left -= review.quantity
             entries.append(
                 ReviewSettled(
@@ -216,7 +223,7 @@ def _released(case: _Case, session: str, sku: str) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def _restocked(case: _Case) -> tuple[Entry, ...]:
+def _restocked(case: _Case, session: str) -> tuple[Entry, ...]:
     event = case.event
     if event.outcome != "accept" or event.sku is None:
         return ()
@@ -226,7 +233,7 @@ def _restocked(case: _Case) -> tuple[Entry, ...]:
             captured_at_s=event.ended_at_s,
             wall_time_s=case.wall_time_s,
             event_id=event.event_id,
-            session_id=case.sessions[0],
+            session_id=session,
             interaction=event.kind,
             fixture=event.fixture,
             facing=event.facing,
@@ -266,6 +273,10 @@ def _plausible(case: _Case) -> tuple[str, ...]:
     return tuple(
         sku for sku in case.skus if sku == case.event.sku or shares[sku] >= _PLAUSIBLE_SHARE
     )
+
+
+def _is_staff(shop: Shop, session: str) -> bool:
+    return shop.baskets[session].role == "staff"
 
 
 def _can_hold(shop: Shop, session: str, sku: str) -> bool:

@@ -6,11 +6,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from models.bundle import MANIFEST_NAME, Manifest
+from models.bundle import MANIFEST_NAME, NETWORK_FILES, Manifest
 from models.bundle.manifest import size_limit_bytes
 from models.delivery.names import (
     CATEGORY_PATTERN,
-    NETWORK_FILES,
     NETWORK_ID_PATTERN,
     file_path,
     network_id_of,

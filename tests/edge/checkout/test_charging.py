@@ -51,7 +51,12 @@ def test_an_accepted_take_by_one_session_is_charged_without_a_person(desk: Desk)
         (event("e1", sku="not-sold-here"), ANNA, False, "unknown_product"),
         (event("e1", "put_back"), ANNA, False, "not_taken"),
         (event("e1", "put_back"), NOBODY, False, "no_shopper"),
-        (event("e1", "put_back"), Attribution(("anna", "staff-1"), ""), False, "several_shoppers"),
+        (
+            event("e1", "put_back", outcome="review", candidates=(("milk", 0.9),)),
+            Attribution(("anna", "staff-1"), ""),
+            False,
+            "several_shoppers",
+        ),
         (event("e1"), Attribution(("anna", "staff-1"), ""), False, "several_shoppers"),
     ],
 )
@@ -174,6 +179,28 @@ def test_a_review_that_concerns_another_shopper_too_is_left_to_a_person(desk: De
     record(desk, event("e1"), EITHER)
     record(desk, event("e2", "put_back"))
     assert [review for review, _ in open_reviews(desk)] == ["e1", "e2"]
+
+
+def test_what_no_shopper_holds_was_restocked_where_staff_stood_beside_them(desk: Desk) -> None:
+    record(desk, event("e1", "put_back", quantity=2), Attribution(("anna", "staff-1"), ""))
+    assert open_reviews(desk) == []
+    assert [(e.session_id, e.quantity) for e in desk.shop.restocked] == [("staff-1", 2)]
+
+
+def test_where_staff_stood_beside_a_shopper_who_holds_it_a_person_says_who_it_was(
+    desk: Desk,
+) -> None:
+    record(desk, event("e1"))
+    record(desk, event("e2", "put_back"), Attribution(("anna", "staff-1"), ""))
+    assert held(desk) == {"milk": 1}
+    assert open_reviews(desk) == [("e2", "several_shoppers")]
+
+
+def test_a_shopper_who_puts_back_what_they_or_staff_took_had_taken_it(desk: Desk) -> None:
+    record(desk, event("e1"), Attribution(("anna", "staff-1"), ""))
+    record(desk, event("e2", "put_back"))
+    assert open_reviews(desk) == []
+    assert held(desk) == {}
 
 
 def test_staff_restock_and_clear_shelves_without_being_charged(desk: Desk) -> None:
