@@ -27,6 +27,8 @@ from calibration.format import (
     first_complaint,
 )
 
+_HAIR_M = 0.002
+
 
 class Facing(Closed):
     """A place for one SKU.
@@ -89,6 +91,17 @@ class Planogram(Closed):
     def of_fixture(self, fixture: str) -> dict[str, Facing]:
         """The facings of one fixture, by name."""
         return {name: each for name, each in self.facings.items() if each.fixture == fixture}
+
+    def overlap(self) -> tuple[str, str] | None:
+        """Two facings that lie over each other by more than a hair; None if none do."""
+        named = sorted(self.facings.items())
+        for place, (one, a) in enumerate(named):
+            for other, b in named[place + 1 :]:
+                across = min(a.u_m + a.width_m, b.u_m + b.width_m) - max(a.u_m, b.u_m)
+                along = min(a.v_m + a.height_m, b.v_m + b.height_m) - max(a.v_m, b.v_m)
+                if a.fixture == b.fixture and min(across, along) > _HAIR_M:
+                    return one, other
+        return None
 
     def check(self, calibration: Calibration, skus: Collection[str]) -> None:
         """Check that every facing lies on a calibrated fixture and holds a known SKU.

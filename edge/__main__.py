@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from edge.cli import bundle, config, recognise, replay, run
+from edge.cli import bundle, config, recognise, replay, run, updates
 from edge.cli.errors import FAILED, PROGRAM, complain
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ bundle.register(app)
 replay.register(app)
 run.register(app)
 config.register(app)
+updates.register(app)
 
 # Typer keeps the base of its usage errors to itself and has moved it between releases; it is the
 # parent of the one that is public.

@@ -36,6 +36,7 @@ from edge.interaction.change import ChangeSettings
 from edge.tracking.attribution import ReachSettings
 from edge.tracking.session import SessionSettings
 from edge.tracking.track import TrackingSettings
+from edge.updates.settings import UpdateSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -273,6 +274,7 @@ class StoreConfig(_Closed):
         checkout: When receipts are issued.
         till: ``null`` hands nothing over.
         mqtt: ``null`` announces nothing.
+        updates: How bundles are kept up to date; ``null`` keeps those that are named.
         page: ``null`` serves none.
         state: Folder of the ledger and the evidence; made when it is not there.
         evidence_days: Crops older than this are deleted.
@@ -296,6 +298,7 @@ class StoreConfig(_Closed):
     checkout: CheckoutSettings = CheckoutSettings()
     till: TillSettings | None = None
     mqtt: MqttSettings | None = None
+    updates: UpdateSettings | None = None
     page: PageSettings | None = PageSettings()
     state: Path = Path("state")
     evidence_days: Annotated[float, Field(gt=0)] = 30.0

@@ -12,8 +12,9 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final
@@ -30,12 +31,14 @@ from edge.config_file import load_config, secret
 from edge.dashboard.page import PageServer, ShownShop
 from edge.dashboard.shown import ShownShelfDevice, ShownStore
 from edge.errors import ConfigError
+from edge.queues import SIGHTINGS
 from edge.score.scoring import print_scoreboard, scored
 from edge.score.truth import read_truth
 from edge.shop.premises import Premises, open_premises
 from edge.shop.replay import Replayed
 from edge.shop.shelf_device import ShelfDevice
 from edge.shop.store import Store
+from edge.updates.assembly import Updates, beside_a_shop
 from edge.workers import Crew, Worker, WorkerState
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -83,6 +86,21 @@ def run(
             state = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="walkout-")))
         kept = state or file.parent / config.state
         device: Store | ShelfDevice
+        updates: Updates | None = None
+        if config.updates is not None:
+            updates, recogniser = opened.enter_context(
+                beside_a_shop(
+                    config.updates,
+                    file.parent,
+                    premises.bundles,
+                    SystemClock(),
+                    os.environ,
+                    # Asked by a worker, so the device is there by then.
+                    busy=lambda: _decides(device),
+                    threads=config.threads,
+                )
+            )
+            premises = replace(premises, recogniser=recogniser)
         if config.role == "shelf":
             device = ShelfDevice(premises, kept, SystemClock(), os.environ)
         else:
@@ -94,7 +112,8 @@ def run(
                 on_receipt=lambda receipt: print_receipt(receipt, console),
             )
         opened.callback(device.close)
-        problem = _Process(device, file, for_s, console).live(page, port)
+        beside = () if updates is None else updates.workers()
+        problem = _Process(device, beside, file, for_s, console).live(page, port)
         if problem is not None:
             complain(f"{problem}; what was recorded is safe, start again")
             # Not typer.Exit: a stuck thread would be waited for.
@@ -103,13 +122,24 @@ def run(
             _print_result(device, premises, console)
 
 
+def _decides(device: Store | ShelfDevice) -> bool:
+    """Whether something that was seen waits to be charged."""
+    return any(each.spec is SIGHTINGS and each.waiting for each in device.queue_states())
+
+
 class _Process:
     """The running device between its first and its last moment."""
 
     def __init__(
-        self, device: Store | ShelfDevice, file: Path, for_s: float | None, console: Console
+        self,
+        device: Store | ShelfDevice,
+        beside: Sequence[Worker],
+        file: Path,
+        for_s: float | None,
+        console: Console,
     ) -> None:
         self._device = device
+        self._beside = beside
         self._file = file
         self._for_s = for_s
         self._console = console
@@ -120,7 +150,7 @@ class _Process:
     def live(self, page: bool, port: int | None) -> str | None:
         """Run until the end; why it should be started again, or ``None``."""
         device, settings = self._device, self._device.config.page
-        workers = list(device.workers())
+        workers = [*device.workers(), *self._beside]
         crew: Crew | None = None
         with ExitStack() as opened:
             if page and settings is not None:

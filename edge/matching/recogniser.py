@@ -131,6 +131,20 @@ class Recogniser:
             network = embedder or _network_of(bundle, self._serving.embedders)
             self._serving = self._serving.with_set(serve(bundle, network), network)
 
+    def drop(self, category: str) -> None:
+        """Let a category's bundle serve no more; recognitions under way finish with it.
+
+        Raises:
+            MatchingError: Nothing would be left.
+        """
+        with self._swapping:
+            left = self._serving.without(category)
+            if not left.sets:
+                raise MatchingError(
+                    f"without {category} nothing could be recognised; swap in another bundle first"
+                )
+            self._serving = left
+
     def recognise(self, crops: Sequence[Image]) -> Recognition:
         """Recognise one item by all its crops; see ``recognise_many``."""
         return self.recognise_many([crops])[0]

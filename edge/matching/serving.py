@@ -102,6 +102,12 @@ class Serving:
         known = {**self.embedders, new.space_id: embedder}
         return Serving(sets, {space: known[space] for space in known if space in in_use})
 
+    def without(self, category: str) -> Serving:
+        """The same without a category's set."""
+        sets = tuple(served for served in self.sets if served.category != category)
+        in_use = {served.space_id for served in sets}
+        return Serving(sets, {s: e for s, e in self.embedders.items() if s in in_use})
+
 
 def serve(bundle: Bundle, embedder: CropEmbedder) -> ServingSet:
     """Make a bundle ready to serve: choose its index, group its anchors.

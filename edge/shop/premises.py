@@ -16,6 +16,7 @@ from calibration.planogram import Planogram, read_planogram
 from edge.checkout.receipt import check_prices
 from edge.config import StoreConfig
 from edge.errors import ConfigError, PriceError, WalkoutEdgeError
+from edge.interaction.evidence import ItemRecogniser
 from edge.interaction.shelf import SharedShelves, ShelfWatch
 from edge.matching.recogniser import Recogniser
 from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
@@ -42,6 +43,8 @@ class Premises:
         products: What it sells.
         bundles: What its products are recognised with; none recognises nothing.
         checkins: Recorded check-ins by their times; none with live cameras.
+        recogniser: What recognises its products, where something else keeps it up to date; by
+            default one is made of ``bundles``.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class Premises:
     products: tuple[Product, ...]
     bundles: tuple[Bundle, ...]
     checkins: tuple[RecordedCheckIn, ...]
+    recogniser: ItemRecogniser | None = None
 
     def cameras_of(self, role: CameraRole) -> tuple[str, ...]:
         """Names of the configured cameras of a role, sorted."""
@@ -67,7 +71,7 @@ class Premises:
             stages: Counts what recognising costs.
         """
         config, cameras = self.config, self.cameras_of("shelf")
-        recogniser = self._recogniser() if cameras else None
+        recogniser = (self.recogniser or self._made_recogniser()) if cameras else None
         timed = None if recogniser is None else TimedRecogniser(recogniser, stages)
         shared = SharedShelves(self.planogram)
         return {
@@ -99,7 +103,7 @@ class Premises:
         floor = self.config.floor
         return Sessions(self.calibration.floor, floor.reader_m, floor.sessions)
 
-    def _recogniser(self) -> Recogniser | None:
+    def _made_recogniser(self) -> Recogniser | None:
         if not self.bundles:
             return None
         first_of_space = {each.manifest.space_id: each for each in reversed(self.bundles)}

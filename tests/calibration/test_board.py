@@ -14,17 +14,14 @@ from numpy.typing import NDArray
 
 from calibration.board import (
     MARKER_CAPACITY,
-    PAPER_SIZES_MM,
-    RULER_MM,
     BoardError,
     BoardSpec,
-    Paper,
-    Rectangle,
     board_pdf,
     charuco_board,
     fit_board,
     page_rectangles,
 )
+from calibration.page import PAPER_SIZES_MM, RULER_MM, Paper, Rectangle
 
 PIXELS_PER_MM = 8
 BOARDS = [

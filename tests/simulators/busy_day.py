@@ -89,7 +89,13 @@ class Day:
             self._stand_in_front(grey)
         if self._map is not None:
             grey = np.asarray(
-                cv2.remap(grey, self._map, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT),
+                cv2.remap(
+                    grey,
+                    self._map[..., 0],
+                    self._map[..., 1],
+                    cv2.INTER_CUBIC,
+                    borderMode=cv2.BORDER_REFLECT,
+                ),
                 np.uint8,
             )
         return self._seen(grey, hour)
@@ -116,8 +122,8 @@ class Day:
         light = np.full((1, columns), hour.daylight, np.float32)
         if hour.lamp < 1:
             light = light * np.linspace(0.75, 0.2, columns, dtype=np.float32)[None]
-        noise = self._rng.standard_normal((rows // 2 + 1, columns // 2 + 1)).astype(np.float32) * 3
-        noise = cv2.resize(noise, (columns, rows), interpolation=cv2.INTER_NEAREST)
+        coarse = self._rng.standard_normal((rows // 2 + 1, columns // 2 + 1)).astype(np.float32)
+        noise = cv2.resize(coarse * 3, (columns, rows), interpolation=cv2.INTER_NEAREST)
         lit = np.clip(grey * light + noise, 0, 255).astype(np.uint8)
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(self._rng.integers(55, 85))]
         _, encoded = cv2.imencode(".jpg", lit, quality)

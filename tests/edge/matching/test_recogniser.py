@@ -190,3 +190,13 @@ def test_two_bundles_of_one_category_or_none_at_all_are_refused(bundle: Bundle) 
 def test_a_network_of_the_wrong_size_is_refused(bundle: Bundle) -> None:
     with pytest.raises(MatchingError, match="promises 32 px and 16"):
         Recogniser([with_fields(bundle, embedding_dim=16)], [embedder_of(bundle)])
+
+
+def test_a_dropped_category_decides_no_more_and_the_last_one_stays(bundle: Bundle) -> None:
+    left, right = part_of(bundle, [0, 1], "left"), part_of(bundle, [2, 3], "right")
+    recogniser = Recogniser([left, right], [embedder_of(bundle)])
+    recogniser.drop("left")
+    assert [served.category for served in recogniser.serving.sets] == ["right"]
+    assert set(recogniser.serving.embedders) == {bundle.manifest.space_id}
+    with pytest.raises(MatchingError, match="nothing could be recognised"):
+        recogniser.drop("right")

@@ -1,0 +1,1 @@
+"""The technician's commands; ``calibration.__main__`` puts them on the program."""

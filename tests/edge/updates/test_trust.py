@@ -1,0 +1,224 @@
+"""Attacks on the store: each is refused, in words, and what is known grows in one direction."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from edge.errors import FetchError, TrustError
+from edge.updates.sources import FolderFetcher
+from edge.updates.trust import SignedStore, SignedView
+from models.delivery import encode_plan, encode_release
+from tests.edge.updates.conftest import CATEGORY, Sodas
+from tests.simulators.bundles import make_bundle
+from tests.simulators.cloud import TIMESTAMP_KEY, Cloud
+
+
+class Noting(FolderFetcher):
+    """A folder that notes what it is asked for."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.asked: list[str] = []
+
+    def _open(self, key: str, start: int) -> Generator[bytes, None, None]:
+        self.asked.append(key)
+        return super()._open(key, start)
+
+
+class Reader:
+    """A device's trust with its numbers kept elsewhere, so that it can be wiped."""
+
+    def __init__(self, cloud: Cloud, folder: Path) -> None:
+        self.numbers: dict[str, int] = {}
+        self._cloud = cloud
+        self._folder = folder / "trust"
+        self.fetcher = Noting(folder / "cloud" / "store")
+
+    def raise_number(self, name: str, least: int) -> int:
+        self.numbers[name] = max(self.numbers.get(name, 0), least)
+        return self.numbers[name]
+
+    def wipe(self) -> None:
+        shutil.rmtree(self._folder)
+
+    def look(self, now: datetime | None = None) -> SignedView:
+        store = SignedStore(self._folder, self._cloud.root, self.fetcher, self.raise_number)
+        return store.look(now or datetime.now(timezone.utc))
+
+    def read_all(self) -> None:
+        view = self.look()
+        plan = view.plan(CATEGORY)
+        assert plan is not None
+        view.release(CATEGORY, plan.stable)
+
+
+@pytest.fixture
+def reader(cloud: Cloud, tmp_path: Path, sodas: Sodas) -> Reader:
+    cloud.publish(sodas.first.path)
+    return Reader(cloud, tmp_path)
+
+
+def test_what_is_signed_is_read(reader: Reader, cloud: Cloud, sodas: Sodas) -> None:
+    view = reader.look()
+    plan, release = view.plan(CATEGORY), view.release(CATEGORY, 1)
+    assert plan == cloud.plan(CATEGORY)
+    assert {file.name for file in release.files} == {*sodas.first.manifest.files, "manifest.json"}
+    assert view.plan("snack") is None
+    with pytest.raises(TrustError, match="has signed no such release"):
+        view.release(CATEGORY, 2)
+
+
+def test_a_look_at_a_store_where_nothing_changed_reads_two_objects(reader: Reader) -> None:
+    reader.read_all()
+    asked = reader.fetcher.asked
+    asked.clear()
+    reader.read_all()
+    assert len(asked) == 2
+    assert asked[1] == TIMESTAMP_KEY
+
+
+def replayed_timestamp(cloud: Cloud, sodas: Sodas, reader: Reader) -> None:
+    old = cloud.state()
+    cloud.publish(sodas.more.path, everywhere=True)
+    reader.read_all()
+    cloud.restore(old, TIMESTAMP_KEY)
+
+
+def old_snapshot(cloud: Cloud, sodas: Sodas, reader: Reader) -> None:
+    old = cloud.state()
+    cloud.publish(sodas.more.path)
+    cloud.old_snapshot_under_new_name(old)
+
+
+def oversized_metadata(cloud: Cloud, sodas: Sodas, reader: Reader) -> None:
+    cloud.pad(TIMESTAMP_KEY, 20_000)
+
+
+def wrong_role_signs(cloud: Cloud, sodas: Sodas, reader: Reader) -> None:
+    cloud.publish(sodas.more.path, everywhere=True)
+    cloud.sign_with_key_of(CATEGORY, "snack")
+
+
+def category_signs_a_plan(cloud: Cloud, sodas: Sodas, reader: Reader) -> None:
+    plan = cloud.plan(CATEGORY).model_copy(update={"serial": 9, "stable": 7})
+    cloud.forge_plan(CATEGORY, encode_plan(plan))
+
+
+def other_document_as_release(cloud: Cloud, sodas: Sodas, reader: Reader) -> None:
+    release = cloud.publish(sodas.more.path, everywhere=True).release
+    cloud.replace_release(CATEGORY, 2, encode_release(release)[:-20] + b"}")
+
+
+def frozen(cloud: Cloud, sodas: Sodas, reader: Reader) -> None:
+    cloud.expire_timestamp()
+
+
+def revoked_key(cloud: Cloud, sodas: Sodas, reader: Reader) -> None:
+    cloud.go_on_with_revoked_key("timestamp")
+
+
+def root_by_one(cloud: Cloud, sodas: Sodas, reader: Reader) -> None:
+    cloud.root_by_one_key()
+
+
+def garbage(cloud: Cloud, sodas: Sodas, reader: Reader) -> None:
+    cloud.store.put(TIMESTAMP_KEY, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("attack", "words"),
+    [
+        (replayed_timestamp, "does not show what was signed"),
+        (old_snapshot, "does not show what was signed"),
+        (oversized_metadata, "more than was signed"),
+        (wrong_role_signs, "have not signed"),
+        (other_document_as_release, "no acceptable Release"),
+        (frozen, "out of date"),
+        (revoked_key, "have not signed"),
+        (root_by_one, "have not signed"),
+        (garbage, "does not show what was signed"),
+    ],
+)
+def test_attacks_on_the_store_are_refused_in_words(
+    attack: Callable[[Cloud, Sodas, Reader], None],
+    words: str,
+    reader: Reader,
+    cloud: Cloud,
+    sodas: Sodas,
+) -> None:
+    reader.read_all()
+    attack(cloud, sodas, reader)
+    with pytest.raises(TrustError, match=words):
+        reader.read_all()
+
+
+def test_a_category_cannot_sign_plans_nor_other_categories(
+    reader: Reader, cloud: Cloud, sodas: Sodas, tmp_path: Path
+) -> None:
+    cloud.publish(make_bundle(tmp_path / "snack", category="snack").path)
+    category_signs_a_plan(cloud, sodas, reader)
+    plan = reader.look().plan(CATEGORY)
+    assert plan is not None and plan.serial == 1
+    cloud.list_foreign("snack", f"{CATEGORY}/rel-9/release.json", b"{}")
+    with pytest.raises(TrustError, match="has signed no such release"):
+        reader.look().release(CATEGORY, 9)
+
+
+def test_a_wiped_device_does_not_believe_an_older_state(
+    reader: Reader, cloud: Cloud, sodas: Sodas
+) -> None:
+    old = cloud.state()
+    cloud.publish(sodas.more.path, everywhere=True)
+    reader.read_all()
+    cloud.restore(old)
+    reader.wipe()
+    with pytest.raises(TrustError, match=r"old state again .*this device has seen"):
+        reader.read_all()
+
+
+def test_a_new_root_is_followed_and_an_old_one_not_gone_back_to(
+    reader: Reader, cloud: Cloud
+) -> None:
+    reader.read_all()
+    old = cloud.state()
+    cloud.rotate("timestamp")
+    cloud.rotate("root", "root-1")
+    reader.read_all()
+    assert reader.numbers["root_version"] >= 2
+    cloud.restore(old)
+    reader.wipe()
+    with pytest.raises(TrustError, match="root_version 1, this device has seen"):
+        reader.read_all()
+
+
+def test_expiry_is_judged_by_the_time_that_is_handed_in(reader: Reader) -> None:
+    later = datetime.now(timezone.utc) + timedelta(days=400)
+    with pytest.raises(TrustError, match=r"was good until .* clock is ahead"):
+        reader.look(later)
+    reader.look()
+
+
+def test_a_store_that_is_away_is_no_lie(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "cloud" / "store").rename(tmp_path / "away")
+    with pytest.raises(FetchError, match="cannot be asked"):
+        reader.look()
+
+
+def test_metadata_that_rotted_on_the_disk_is_fetched_again(reader: Reader, tmp_path: Path) -> None:
+    reader.read_all()
+    for path in (tmp_path / "trust").glob("*.json"):
+        if not path.is_symlink():
+            path.write_bytes(b"")
+    for path in (tmp_path / "trust" / "documents").iterdir():
+        path.write_bytes(b"rot")
+    reader.read_all()
+
+
+def test_a_root_that_is_none_is_refused_at_once(cloud: Cloud, tmp_path: Path) -> None:
+    with pytest.raises(TrustError):
+        SignedStore(tmp_path / "t", b"{}", FolderFetcher(tmp_path), lambda name, least: least)
