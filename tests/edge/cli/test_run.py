@@ -13,6 +13,8 @@ import pytest
 from edge.checkout.ledger import Ledger
 from edge.checkout.shop import fold
 from tests.edge.shop.running import running
+from tests.simulators.bundles import make_bundle
+from tests.simulators.cloud import Cloud
 
 
 @pytest.fixture
@@ -93,3 +95,20 @@ def test_it_stops_after_the_time_it_was_given(shop: Path) -> None:
     with running(str(shop), "--no-page", "--for", "0.5") as device:
         assert device.ended() == 0
     assert any("0.5 s are over" in line for line in device.lines)
+
+
+def test_a_shop_at_work_takes_a_new_release_and_goes_on(shop: Path, tmp_path: Path) -> None:
+    cloud = Cloud.make(tmp_path / "cloud", categories=("dairy",))
+    newer = make_bundle(tmp_path / "newer", products=7, category="dairy")
+    cloud.publish(newer.path)
+    (shop / "root.json").write_bytes(cloud.root)
+    with (shop / "store.yaml").open("a", encoding="utf-8") as store:
+        store.write(
+            f"updates: {{device_id: shelf-1, repository: '{cloud.url}', root: root.json, "
+            "watch: {watch_s: 0.5}}\n"
+        )
+    pointer = shop / "updates" / "serving.json"
+    with running(str(shop), "--no-page", "--state", str(tmp_path / "state")) as device:
+        device.until(lambda: pointer.exists() and '"release": 1' in pointer.read_text())
+        assert device.ended() == 0
+    assert any("receipt c-" in line for line in device.lines)
