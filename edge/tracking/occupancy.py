@@ -2,16 +2,16 @@
 
 How far the foreground fills the column of a floor cell says whether somebody stands there. The
 likeliest cell is taken, its pixels count as explained, and the rest is asked again; then people who
-stand close are each placed anew given the others. In spirit Fleuret, Berclaz, Lengagne and Fua,
-"Multicamera People Tracking with a Probabilistic Occupancy Map" (PAMI 2008), greedily. Sums over
-integral images; knows no background and no tracks.
+stand close are each placed anew given the others, and those who crowd jointly (``crowds``). In
+spirit Fleuret, Berclaz, Lengagne and Fua, "Multicamera People Tracking with a Probabilistic
+Occupancy Map" (PAMI 2008), greedily. Sums over integral images; knows no background and no tracks.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,11 +21,14 @@ from numpy.typing import NDArray
 
 from calibration.format import Camera, Fixture, Floor, Point2
 from edge.tracking.columns import BANDS, ColumnsView, see_columns, walkable_cells
+from edge.tracking.crowds import Bodies, Crowd
 
 _FIRST_TALL_SLICE: Final = 4
 _SETTLING_ROUNDS: Final = 3
 _CROWDED_WITHIN_M: Final = 1.0
 _SETTLES_WITHIN_M: Final = 0.35
+_CROWD_WITHIN_M: Final = 0.7
+_DOOR_MARGIN_M: Final = 0.35
 # Share of the least fill of a column below which nobody will be found in it.
 _HOPELESS_FILL: Final = 0.7
 
@@ -82,6 +85,12 @@ class ColumnGrid:
             name: see_columns(self.cells_m, camera, fixtures, self.sizes_px[name])
             for name, camera in cameras.items()
         }
+        self._bodies = Bodies(self.cells_m, cameras, fixtures, self.sizes_px)
+        self._doors = [
+            np.array(zone.polygon, np.float32)
+            for zone in floor.zones
+            if zone.kind in ("entry", "exit")
+        ]
 
     def find(
         self,
@@ -139,7 +148,7 @@ class ColumnGrid:
             open_cells &= near_m >= apart_m
             for name in foreground:
                 self._explain(name, found[-1].cell, rest[name], hidden[name])
-        return self._settled(found, foreground, apart_m)
+        return self._together(self._settled(found, foreground, apart_m), foreground, expected_m)
 
     def body_mask(self, camera: str, position_m: Point2, grow_px: int = 3) -> NDArray[np.bool_]:
         """Pixels of a column in a camera's small picture, shape ``(H, W)``, a little generous."""
@@ -197,6 +206,61 @@ class ColumnGrid:
                 found[k] = self._standing(cells, best, evidence, fill, foreground)
         return found
 
+    def _together(
+        self,
+        found: list[Standing],
+        foreground: Mapping[str, NDArray[np.uint8]],
+        expected_m: Sequence[Point2],
+    ) -> list[Standing]:
+        """Crowds placed jointly; at a door even one is asked whether somebody is behind them."""
+        people = [each.position_m for each in found] + list(expected_m)
+        placed = []
+        for crowd in _crowds(people, _CROWD_WITHIN_M):
+            members = [found[k] for k in crowd if k < len(found)]
+            expected = [people[k] for k in crowd if k >= len(found)]
+            alone = max(len(members), len(expected)) < 2
+            if members and (not alone or self._at_door(members[0].position_m)):
+                others = [each.cell for each in found if each not in members]
+                members = self._explained(members, others, foreground, expected)
+            placed += members
+        return sorted(placed, key=lambda each: -each.evidence)
+
+    def _explained(
+        self,
+        members: list[Standing],
+        others: Sequence[int],
+        foreground: Mapping[str, NDArray[np.uint8]],
+        expected_m: Sequence[Point2],
+    ) -> list[Standing]:
+        """One crowd, the others standing apart; somebody who is alone stays where they are."""
+        taken = [each.cell for each in members]
+        crowd = Crowd(self._bodies, foreground, others, taken, expected_m)
+        cells = crowd.explained()
+        if len(members) == len(cells) == 1:
+            return members
+        hidden = {name: np.zeros_like(picture) for name, picture in foreground.items()}
+        views = self._views_of(np.array(cells, np.intp))
+        evidence, fill = self._evidence(foreground, hidden, views)
+        return [
+            Standing(
+                crowd.place(cells, k),
+                cell,
+                float(fill[k]),
+                float(evidence[k]),
+                self._seen_by(cell, foreground),
+            )
+            for k, cell in enumerate(cells)
+        ]
+
+    def _seen_by(self, cell: int, cameras: Iterable[str]) -> tuple[str, ...]:
+        return tuple(name for name in cameras if self._views[name].weights[cell].sum() > 0.8)
+
+    def _at_door(self, place: Point2) -> bool:
+        """Where people come in behind each other, and one may hide another."""
+        return any(
+            cv2.pointPolygonTest(door, place, True) >= -_DOOR_MARGIN_M for door in self._doors
+        )
+
     def _views_of(self, cells: NDArray[np.intp]) -> dict[str, ColumnsView]:
         return {name: view.of(cells) for name, view in self._views.items()}
 
@@ -239,9 +303,12 @@ class ColumnGrid:
         weight = np.exp((evidence[near] - evidence[best]) / 0.12)
         x_m, y_m = (weight[:, None] * places[near]).sum(axis=0) / weight.sum()
         cell = int(cells[best])
-        cameras = tuple(name for name in foreground if self._views[name].weights[cell].sum() > 0.8)
         return Standing(
-            (float(x_m), float(y_m)), cell, float(fill[best]), float(evidence[best]), cameras
+            (float(x_m), float(y_m)),
+            cell,
+            float(fill[best]),
+            float(evidence[best]),
+            self._seen_by(cell, foreground),
         )
 
     def _explain(
@@ -255,6 +322,20 @@ class ColumnGrid:
                 columns = slice(max(0, left - grow), right + grow)
                 rest[rows, columns] = 0
                 hidden[rows, columns] = 1
+
+
+def _crowds(places_m: Sequence[Point2], within_m: float) -> list[list[int]]:
+    """Which places hang together by steps no longer than so much."""
+    left = list(range(len(places_m)))
+    crowds = []
+    while left:
+        crowd = [left.pop(0)]
+        for each in crowd:
+            near = [k for k in left if math.dist(places_m[each], places_m[k]) <= within_m]
+            crowd += near
+            left = [k for k in left if k not in near]
+        crowds.append(sorted(crowd))
+    return crowds
 
 
 def _box_sums(picture: NDArray[np.uint8], corners: NDArray[np.intp]) -> NDArray[np.float32]:
