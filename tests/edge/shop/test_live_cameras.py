@@ -36,6 +36,8 @@ def live(recorded_shop: Path, tmp_path: Path) -> tuple[Path, int, int]:
     del values["checkins"]
     ports = {"shelf-1": free_port(), "overhead-1": free_port()}
     values["camera_defaults"] = SOON
+    # Nobody walks through these pictures: a check-in waits for somebody longer than the test takes.
+    values["floor"] = {"sessions": {"waits_s": 600}}
     values["cameras"] = {
         name: {
             "kind": "rtsp",
