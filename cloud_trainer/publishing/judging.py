@@ -7,17 +7,13 @@ the hardware that they have.
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from cloud_trainer.errors import WalkoutTrainerError
 from cloud_trainer.inference import NetworkSession
 from cloud_trainer.publishing.errors import ReleaseRefusedError
-from models.bundle import INT8_NAME, Bundle, NetworkKind
+from models.bundle import GOLDEN_TOLERANCE, INT8_NAME, Bundle, NetworkKind
 
-# Largest cosine distance from the embedding expected of a golden crop.
-TOLERANCES: Final[dict[NetworkKind, float]] = {"fp32": 0.001, "int8": 0.1}
 # What devices demand by default. Golden crops are photos of the catalogue: easier than a camera's.
 MIN_GOLDEN_RECALL = 0.75
 
@@ -60,8 +56,8 @@ def _judge_network(bundle: Bundle, kind: NetworkKind) -> None:
     cosines = (embeddings * golden.embeddings).sum(axis=1)
     lengths = np.maximum(np.linalg.norm(embeddings, axis=1), 1e-12)
     deviation = float((1 - cosines / lengths).max())
-    if deviation > TOLERANCES[kind] or float(np.abs(lengths - 1).max()) > 0.01:
+    if deviation > GOLDEN_TOLERANCE[kind] or float(np.abs(lengths - 1).max()) > 0.01:
         raise ReleaseRefusedError(
             f"golden crops come out {deviation:.4f} away from what the bundle expects with the "
-            f"{kind} network (at most {TOLERANCES[kind]}); export the bundle again"
+            f"{kind} network (at most {GOLDEN_TOLERANCE[kind]}); export the bundle again"
         )

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from edge.errors import GoldenCropsError
 from edge.runtime.base import Embedder
-from models.bundle import Bundle
-
-TOLERANCE_BY_PRECISION: Final = {"fp32": 0.001, "int8": 0.1}
+from models.bundle import GOLDEN_TOLERANCE, Bundle
 
 
 def golden_deviation(bundle: Bundle, embedder: Embedder) -> float:
@@ -35,7 +31,7 @@ def check_golden(bundle: Bundle, embedder: Embedder, tolerance: float | None = N
         bundle: The bundle.
         embedder: A backend that serves its network.
         tolerance: Largest cosine distance allowed; ``None`` takes the precision's usual one
-            (``TOLERANCE_BY_PRECISION``).
+            (``GOLDEN_TOLERANCE``).
 
     Returns:
         The largest cosine distance found.
@@ -45,7 +41,7 @@ def check_golden(bundle: Bundle, embedder: Embedder, tolerance: float | None = N
     """
     deviation = golden_deviation(bundle, embedder)
     description = embedder.describe()
-    allowed = TOLERANCE_BY_PRECISION[description.precision] if tolerance is None else tolerance
+    allowed = GOLDEN_TOLERANCE[description.precision] if tolerance is None else tolerance
     if deviation > allowed:
         raise GoldenCropsError(
             f"golden crops of {bundle.manifest.category} {bundle.manifest.version} come out "

@@ -47,11 +47,18 @@ from models.bundle.manifest import (
     Provenance,
     Quantisation,
 )
-from models.bundle.reading import Bundle, NetworkKind, open_bundle, require_same_space
+from models.bundle.reading import (
+    GOLDEN_TOLERANCE,
+    Bundle,
+    NetworkKind,
+    open_bundle,
+    require_same_space,
+)
 from models.bundle.writing import write_bundle
 
 __all__ = [
     "EMBEDDER_NAME",
+    "GOLDEN_TOLERANCE",
     "INT8_NAME",
     "MANIFEST_NAME",
     "NETWORK_FILES",

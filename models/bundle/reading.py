@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from models.bundle.contents import Golden, Vectors, parse_golden, parse_text, parse_vectors
 from models.bundle.errors import BundleCorruptError, BundleIncompleteError, BundleSpaceError
@@ -37,6 +37,10 @@ _NETWORK_NAMES: Mapping[NetworkKind, str] = {
     "int8": INT8_NAME,
     "trt": TRT_NAME,
 }
+
+# By precision, the largest cosine distance of a golden crop from what the bundle expects of it: a
+# publisher demands what devices do, so that one never refuses what the other let through.
+GOLDEN_TOLERANCE: Final[Mapping[str, float]] = {"fp32": 0.001, "int8": 0.1}
 
 
 @dataclass(frozen=True)
