@@ -14,20 +14,17 @@ from rich.table import Table
 from cloud_trainer.cli.errors import fail, plain_errors
 from cloud_trainer.cli.fleet_options import (
     DEFAULT_RECORDS,
-    AuthorityOption,
-    BrokerOption,
-    CertificateKeyOption,
-    CertificateOption,
     JsonOption,
     RecordsOption,
     ago,
-    broker_address,
     connected,
     print_json,
     utc_now,
+    with_broker,
 )
 from cloud_trainer.cli.signals import until_told
 from cloud_trainer.fleet.devices import HeardDevice
+from cloud_trainer.fleet.link import BrokerAddress
 from cloud_trainer.fleet.records import FleetRecords, UpdateEnd
 from cloud_trainer.rollout.running import open_records
 from models.delivery import CategoryStatus
@@ -44,18 +41,16 @@ def register(parent: typer.Typer) -> None:
 
 @app.command("list")
 @plain_errors
+@with_broker
 def list_command(
     records: RecordsOption = DEFAULT_RECORDS,
-    broker: BrokerOption = None,
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
     live: Annotated[bool, typer.Option("--live", help="Stay, and show what changes.")] = False,
     retired: Annotated[bool, typer.Option("--retired", help="Retired devices too.")] = False,
     as_json: JsonOption = False,
+    *,
+    address: BrokerAddress | None,
 ) -> None:
     """List the devices: live from the broker where one is given, else as last heard."""
-    address = broker_address(broker, ca, certificate, certificate_key) if broker else None
     with connected(address) as link, open_records(records) as file:
         fleet = FleetRecords(file)
         if link:
@@ -79,17 +74,15 @@ def list_command(
 
 @app.command("show")
 @plain_errors
+@with_broker
 def show_command(
     device: Annotated[str, typer.Argument(help="Id of the device.")],
     records: RecordsOption = DEFAULT_RECORDS,
-    broker: BrokerOption = None,
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
     as_json: JsonOption = False,
+    *,
+    address: BrokerAddress | None,
 ) -> None:
     """Show one device: what it runs, what it refused and why, how its updates ended."""
-    address = broker_address(broker, ca, certificate, certificate_key) if broker else None
     with connected(address) as link, open_records(records) as file:
         fleet = FleetRecords(file)
         if link:

@@ -6,10 +6,12 @@ machine and then types short commands.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -33,27 +35,39 @@ StoreOption = Annotated[
     str,
     typer.Option(envvar="WALKOUT_STORE", help="Where releases lie: file:/folder or s3://bucket/x."),
 ]
-BrokerOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="WALKOUT_BROKER", help="mqtts://host:8884, or mqtt://host:1883 on a machine alone."
-    ),
-]
-AuthorityOption = Annotated[
-    Path | None,
-    typer.Option("--ca", envvar="WALKOUT_BROKER_CA", help="Who signed the broker's certificate."),
-]
-CertificateOption = Annotated[
-    Path | None,
-    typer.Option("--certificate", envvar="WALKOUT_CERTIFICATE", help="Our own certificate."),
-]
-CertificateKeyOption = Annotated[
-    Path | None,
-    typer.Option("--certificate-key", envvar="WALKOUT_CERTIFICATE_KEY", help="Its key."),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 DEFAULT_RECORDS = Path("fleet.sqlite")
+
+_BrokerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--broker",
+        envvar="WALKOUT_BROKER",
+        help="mqtts://host:8884, or mqtt://host:1883 on a machine alone.",
+    ),
+]
+_AuthorityOption = Annotated[
+    Path | None,
+    typer.Option("--ca", envvar="WALKOUT_BROKER_CA", help="Who signed the broker's certificate."),
+]
+_CertificateOption = Annotated[
+    Path | None,
+    typer.Option("--certificate", envvar="WALKOUT_CERTIFICATE", help="Our own certificate."),
+]
+_CertificateKeyOption = Annotated[
+    Path | None,
+    typer.Option("--certificate-key", envvar="WALKOUT_CERTIFICATE_KEY", help="Its key."),
+]
+_BROKER_OPTIONS = tuple(
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+    for name, option in (
+        ("broker", _BrokerOption),
+        ("ca", _AuthorityOption),
+        ("certificate", _CertificateOption),
+        ("certificate_key", _CertificateKeyOption),
+    )
+)
 
 
 def utc_now() -> datetime:
@@ -61,24 +75,45 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def with_broker(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of the broker; it takes the ``address`` that they make.
+
+    Args:
+        command: Takes ``address``, ``None`` where no broker is given.
+    """
+    own = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def wrapped(
+        *,
+        broker: str | None,
+        ca: Path | None,
+        certificate: Path | None,
+        certificate_key: Path | None,
+        **others: object,
+    ) -> None:
+        address = broker_address(broker, ca, certificate, certificate_key) if broker else None
+        command(**others, address=address)
+
+    shown = [each for name, each in own.parameters.items() if name != "address"]
+    # What typer makes options of.
+    wrapped.__signature__ = own.replace(parameters=[*shown, *_BROKER_OPTIONS])  # type: ignore[attr-defined]
+    return wrapped
+
+
 def broker_address(
     broker: str,
     ca: Path | None,
     certificate: Path | None,
     key: Path | None,
-    *,
-    client_id: str | None = None,
-    keeps_session: bool = False,
 ) -> BrokerAddress:
-    """The broker that options name.
+    """The broker that options name; our name there is nobody's in particular.
 
     Args:
         broker: Its address.
         ca: Who signed its certificate.
         certificate: Our own certificate.
         key: Its key.
-        client_id: Our name there; without one we are nobody in particular.
-        keeps_session: Whether the broker keeps events for that name while we are away.
 
     Raises:
         BrokerError: It is no such address.
@@ -96,12 +131,22 @@ def broker_address(
     return BrokerAddress(
         parts.hostname,
         port,
-        client_id or f"walkout-trainer-{os.getpid()}",
-        keeps_session=keeps_session,
+        f"walkout-trainer-{os.getpid()}",
         tls=tls,
         username=parts.username,
         password=parts.password,
     )
+
+
+def required(address: BrokerAddress | None) -> BrokerAddress:
+    """The broker, where a command cannot do without.
+
+    Raises:
+        BrokerError: None is given.
+    """
+    if address is None:
+        raise BrokerError("no broker is named; give --broker mqtts://host:8884")
+    return address
 
 
 @contextmanager

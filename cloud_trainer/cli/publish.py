@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +12,18 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 
-from cloud_trainer.cli.errors import plain_errors
-from cloud_trainer.cli.fleet_options import JsonOption, StoreOption, print_json, utc_now
+from cloud_trainer.cli.errors import complain, plain_errors
+from cloud_trainer.cli.fleet_options import (
+    JsonOption,
+    StoreOption,
+    print_json,
+    utc_now,
+    with_broker,
+)
 from cloud_trainer.cli.keys import KeyFoldersOption, key_ring
 from cloud_trainer.cli.progress import upload_progress
 from cloud_trainer.errors import WalkoutTrainerError
+from cloud_trainer.fleet.link import BrokerAddress, FleetLink
 from cloud_trainer.publishing import (
     Publication,
     Repository,
@@ -23,6 +32,7 @@ from cloud_trainer.publishing import (
     withdraw_release,
 )
 from cloud_trainer.store import open_store
+from models.delivery import RolloutPlan
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 @plain_errors
+@with_broker
 def publish_command(
     store: StoreOption,
     keys: KeyFoldersOption,
@@ -45,6 +56,8 @@ def publish_command(
         typer.Option("--refresh", help="Publish nothing: renew signatures before they expire."),
     ] = False,
     as_json: JsonOption = False,
+    *,
+    address: BrokerAddress | None,
 ) -> None:
     """Sign a bundle as the next release of its category and put it where devices fetch it."""
     if renew == (bundle is not None):
@@ -53,10 +66,12 @@ def publish_command(
     if bundle is None:
         _refresh(repository, as_json)
         return
-    with upload_progress(f"sending {bundle.name}") as progress:
-        publication = publish_bundle(
-            repository, bundle, utc_now(), everywhere=everywhere, notes=notes, progress=progress
-        )
+    with _devices(address) as devices:
+        with upload_progress(f"sending {bundle.name}") as progress:
+            publication = publish_bundle(
+                repository, bundle, utc_now(), everywhere=everywhere, notes=notes, progress=progress
+            )
+        _hint(devices, publication.plan)
     if as_json:
         print_json(_document(publication))
     else:
@@ -64,6 +79,7 @@ def publish_command(
 
 
 @plain_errors
+@with_broker
 def withdraw_command(
     category: Annotated[str, typer.Option(help="The category.")],
     release: Annotated[int, typer.Option(min=1, help="The release that must not run.")],
@@ -74,10 +90,14 @@ def withdraw_command(
         typer.Option(min=1, help="Release that devices go back to; the newest below by default."),
     ] = None,
     as_json: JsonOption = False,
+    *,
+    address: BrokerAddress | None,
 ) -> None:
     """Say that a release must not run: devices that serve it go back at once."""
     repository = Repository(open_store(store), key_ring(keys))
-    plan = withdraw_release(repository, category, release, utc_now(), to).plan
+    with _devices(address) as devices:
+        plan = withdraw_release(repository, category, release, utc_now(), to).plan
+        _hint(devices, plan)
     if as_json:
         print_json(
             {
@@ -93,6 +113,27 @@ def withdraw_command(
         f"{escape(category)} release {release} is withdrawn; devices run release {plan.stable} "
         f"(plan {plan.serial})"
     )
+
+
+@contextmanager
+def _devices(address: BrokerAddress | None) -> Iterator[FleetLink | None]:
+    """The broker, where one is given; connected to while files are sent."""
+    if address is None:
+        yield None
+        return
+    with FleetLink(address, utc_now) as link:
+        yield link
+
+
+def _hint(devices: FleetLink | None, plan: RolloutPlan | None) -> None:
+    """Tell devices to look; what is published stays so where the broker does not take the hint."""
+    if devices is None or plan is None:
+        return
+    if not devices.announce(plan.category, plan.serial):
+        complain(
+            f"plan {plan.serial} of {plan.category} is published, but the broker did not take the "
+            "hint: devices will find it when they look by themselves"
+        )
 
 
 def _refresh(repository: Repository, as_json: bool) -> None:

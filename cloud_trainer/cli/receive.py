@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cloud_trainer.cli.errors import plain_errors
-from cloud_trainer.cli.fleet_options import (
-    AuthorityOption,
-    BrokerOption,
-    CertificateKeyOption,
-    CertificateOption,
-    JsonOption,
-    broker_address,
-    print_json,
-)
+from cloud_trainer.cli.fleet_options import JsonOption, print_json, required, with_broker
 from cloud_trainer.cli.signals import until_told
+from cloud_trainer.fleet.link import BrokerAddress
 from cloud_trainer.receiver import ReceivedMessages, Receiver
 
 
@@ -29,28 +23,27 @@ def register(app: typer.Typer) -> None:
 
 
 @plain_errors
+@with_broker
 def receive_command(
-    broker: BrokerOption = None,
     records: Annotated[
         Path, typer.Option(envvar="WALKOUT_RECEIPTS", help="File that keeps them.")
     ] = Path("receipts.sqlite"),
     prefix: Annotated[str, typer.Option(help="What the shops' topics begin with.")] = "walkout/+",
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
     name: Annotated[str, typer.Option(help="Our name at the broker.")] = "cloud.receiver",
     count: Annotated[
         bool, typer.Option("--count", help="Say how many are kept, and receive nothing.")
     ] = False,
     as_json: JsonOption = False,
+    *,
+    address: BrokerAddress | None,
 ) -> None:
     """Receive until told to stop; each message is kept once and answered when it is on the disk."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     kept = ReceivedMessages(records)
     try:
         if not count:
-            address = broker_address(broker or "", ca, certificate, certificate_key, client_id=name)
-            Receiver(kept, address, prefix, time.time).run(until_told())
+            own = replace(required(address), client_id=name)
+            Receiver(kept, own, prefix, time.time).run(until_told())
         counts = kept.counts()
     finally:
         kept.close()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,18 +18,15 @@ from rich.markup import escape
 from cloud_trainer.cli.errors import complain, plain_errors
 from cloud_trainer.cli.fleet_options import (
     DEFAULT_RECORDS,
-    AuthorityOption,
-    BrokerOption,
-    CertificateKeyOption,
-    CertificateOption,
     JsonOption,
     RecordsOption,
     StoreOption,
-    broker_address,
     connected,
     print_json,
+    required,
     seconds,
     utc_now,
+    with_broker,
 )
 from cloud_trainer.cli.keys import KeyFoldersOption, key_ring
 from cloud_trainer.cli.rollout_course import gate as parsed_gate
@@ -46,7 +44,8 @@ from cloud_trainer.store import open_store
 from models.bundle.manifest import first_complaint
 
 CategoryOption = Annotated[str, typer.Option(help="The category.")]
-ReasonOption = Annotated[str, typer.Option(help="Why, for those who look later.")]
+
+_Change = Callable[[Rollouts, str, str], Rollout]
 
 app = typer.Typer(no_args_is_help=True, help="Roll a release out in growing steps.")
 
@@ -58,6 +57,7 @@ def register(parent: typer.Typer) -> None:
 
 @app.command("start")
 @plain_errors
+@with_broker
 def start_command(
     category: CategoryOption,
     release: Annotated[int, typer.Option(help="Number of the release, as published.")],
@@ -100,11 +100,9 @@ def start_command(
     min_decisions: Annotated[
         int, typer.Option(help="Decisions of both releases before they are compared.")
     ] = 200,
-    broker: BrokerOption = None,
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
     as_json: JsonOption = False,
+    *,
+    address: BrokerAddress | None,
 ) -> None:
     """Begin to roll a release out; 'rollout run' carries it on."""
     try:
@@ -125,34 +123,30 @@ def start_command(
         )
     except ValidationError as err:
         raise WalkoutTrainerError(f"{first_complaint(err)}; correct the options") from err
-    address = broker_address(broker, ca, certificate, certificate_key) if broker else None
     with _rollouts(store, keys, records, address) as rollouts:
         _tell(rollouts.start(category, release, course), as_json)
 
 
 @app.command("run")
 @plain_errors
+@with_broker
 def run_command(
     store: StoreOption,
     keys: KeyFoldersOption,
-    broker: BrokerOption,
     records: RecordsOption = DEFAULT_RECORDS,
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
     every: Annotated[str, typer.Option(help="Look again after so long.")] = "5s",
     name: Annotated[
         str, typer.Option(help="Our name at the broker; one of each name runs.")
     ] = "cloud.trainer.rollouts",
+    *,
+    address: BrokerAddress | None,
 ) -> None:
     """Watch the fleet and carry rollouts on; may be killed and started again."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     every_s = seconds(every, "--every")
     stop = until_told()
-    address = broker_address(
-        broker or "", ca, certificate, certificate_key, client_id=name, keeps_session=True
-    )
-    with FleetLink(address, utc_now) as link, open_records(records) as file:
+    own = replace(required(address), client_id=name, keeps_session=True)
+    with FleetLink(own, utc_now) as link, open_records(records) as file:
         rollouts = Rollouts(file, _signer(store, keys), link, utc_now)
         announced = False
         while not stop.is_set():
@@ -171,20 +165,18 @@ def run_command(
 
 @app.command("status")
 @plain_errors
+@with_broker
 def status_command(
     store: StoreOption,
     keys: KeyFoldersOption,
     category: Annotated[str | None, typer.Option(help="One category; all by default.")] = None,
     records: RecordsOption = DEFAULT_RECORDS,
-    broker: BrokerOption = None,
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
     live: Annotated[bool, typer.Option("--live", help="Stay, and show what changes.")] = False,
     as_json: JsonOption = False,
+    *,
+    address: BrokerAddress | None,
 ) -> None:
     """Say how rollouts stand; nothing is changed."""
-    address = broker_address(broker, ca, certificate, certificate_key) if broker else None
     with connected(address) as link, open_records(records) as file:
         rollouts = Rollouts(file, _signer(store, keys), None, utc_now)
         if link:
@@ -206,87 +198,55 @@ def status_command(
                 shown.update(tables(rollouts, wanted))
 
 
-@app.command("pause")
-@plain_errors
-def pause_command(
-    category: CategoryOption,
-    store: StoreOption,
-    keys: KeyFoldersOption,
-    records: RecordsOption = DEFAULT_RECORDS,
-    reason: ReasonOption = "paused by a person",
-    broker: BrokerOption = None,
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Let no further device in; those that have the release keep it."""
-    address = broker_address(broker, ca, certificate, certificate_key) if broker else None
-    with _rollouts(store, keys, records, address) as rollouts:
-        _tell(rollouts.pause(category, reason), as_json)
+def _add_change(name: str, words: str, usual: str, change: _Change) -> None:
+    """Add a command that changes the latest rollout of a category, for a reason."""
+
+    @app.command(name, help=words)
+    @plain_errors
+    @with_broker
+    def change_command(
+        category: CategoryOption,
+        store: StoreOption,
+        keys: KeyFoldersOption,
+        records: RecordsOption = DEFAULT_RECORDS,
+        reason: Annotated[str, typer.Option(help="Why, for those who look later.")] = usual,
+        as_json: JsonOption = False,
+        *,
+        address: BrokerAddress | None,
+    ) -> None:
+        with _rollouts(store, keys, records, address) as rollouts:
+            _tell(change(rollouts, category, reason), as_json)
 
 
-@app.command("resume")
-@plain_errors
-def resume_command(
-    category: CategoryOption,
-    store: StoreOption,
-    keys: KeyFoldersOption,
-    records: RecordsOption = DEFAULT_RECORDS,
-    broker: BrokerOption = None,
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Go on after a pause; what has failed by now is borne."""
-    address = broker_address(broker, ca, certificate, certificate_key) if broker else None
-    with _rollouts(store, keys, records, address) as rollouts:
-        _tell(rollouts.resume(category), as_json)
-
-
-@app.command("abort")
-@plain_errors
-def abort_command(
-    category: CategoryOption,
-    store: StoreOption,
-    keys: KeyFoldersOption,
-    records: RecordsOption = DEFAULT_RECORDS,
-    reason: ReasonOption = "aborted by a person",
-    broker: BrokerOption = None,
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """End an unfinished rollout: devices that have the release go back."""
-    address = broker_address(broker, ca, certificate, certificate_key) if broker else None
-    with _rollouts(store, keys, records, address) as rollouts:
-        _tell(rollouts.abort(category, reason), as_json)
-
-
-@app.command("rollback")
-@plain_errors
-def rollback_command(
-    category: CategoryOption,
-    store: StoreOption,
-    keys: KeyFoldersOption,
-    records: RecordsOption = DEFAULT_RECORDS,
-    reason: ReasonOption = "rolled back by a person",
-    broker: BrokerOption = None,
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take the latest rollout back from the whole fleet, also when it was finished."""
-    address = broker_address(broker, ca, certificate, certificate_key) if broker else None
-    with _rollouts(store, keys, records, address) as rollouts:
-        _tell(rollouts.roll_back(category, reason), as_json)
+_add_change(
+    "pause",
+    "Let no further device in; those that have the release keep it.",
+    "paused by a person",
+    Rollouts.pause,
+)
+_add_change(
+    "resume",
+    "Go on after a pause; what has failed by now is borne.",
+    "resumed by a person",
+    Rollouts.resume,
+)
+_add_change(
+    "abort",
+    "End an unfinished rollout: devices that have the release go back.",
+    "aborted by a person",
+    Rollouts.abort,
+)
+_add_change(
+    "rollback",
+    "Take the latest rollout back from the whole fleet, also when it was finished.",
+    "rolled back by a person",
+    Rollouts.roll_back,
+)
 
 
 @app.command("retry")
 @plain_errors
+@with_broker
 def retry_command(
     category: CategoryOption,
     store: StoreOption,
@@ -295,14 +255,11 @@ def retry_command(
         list[str] | None, typer.Argument(metavar="DEVICE", help="Some of the failed ones.")
     ] = None,
     records: RecordsOption = DEFAULT_RECORDS,
-    broker: BrokerOption = None,
-    ca: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    certificate_key: CertificateKeyOption = None,
     as_json: JsonOption = False,
+    *,
+    address: BrokerAddress | None,
 ) -> None:
     """Let the devices that failed, and no others, try once more."""
-    address = broker_address(broker, ca, certificate, certificate_key) if broker else None
     with _rollouts(store, keys, records, address) as rollouts:
         _tell(rollouts.retry(category, tuple(devices or ())), as_json)
 

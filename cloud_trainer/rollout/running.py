@@ -133,10 +133,10 @@ class Rollouts:
         """Let no further device in; those that have the release keep it."""
         return self._change(category, "pause", lambda r: paused(r, "person", reason))
 
-    def resume(self, category: str) -> Rollout:
+    def resume(self, category: str, reason: str = "resumed") -> Rollout:
         """Go on after a pause; what has failed by now was seen and is borne."""
         failed = tuple(self._failures(category))
-        return self._change(category, "resume", lambda r: resumed(r, failed, self._clock()))
+        return self._change(category, "resume", lambda r: resumed(r, failed, self._clock(), reason))
 
     def abort(self, category: str, reason: str) -> Rollout:
         """Take the release of an unfinished rollout back from every device."""

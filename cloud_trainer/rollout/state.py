@@ -167,13 +167,16 @@ def paused(rollout: Rollout, by: PausedBy, reason: str) -> Rollout:
     return rollout.model_copy(update={"status": "paused", "paused_by": by, "reason": reason})
 
 
-def resumed(rollout: Rollout, failed: tuple[str, ...], now: datetime) -> Rollout:
+def resumed(
+    rollout: Rollout, failed: tuple[str, ...], now: datetime, reason: str = "resumed"
+) -> Rollout:
     """The rollout going on where it was paused; what paused it has been seen and is borne.
 
     Args:
         rollout: A paused one.
         failed: Devices that have failed by now.
         now: The cloud's time: the step's waiting time begins anew.
+        reason: Why, for people.
 
     Raises:
         RolloutError: It is not paused.
@@ -187,7 +190,7 @@ def resumed(rollout: Rollout, failed: tuple[str, ...], now: datetime) -> Rollout
             "excused": tuple(sorted({*rollout.excused, *failed})),
             "decisions_accepted": rollout.decisions_accepted or rollout.paused_by == "decisions",
             "step_began_at": now,
-            "reason": "resumed",
+            "reason": reason,
         }
     )
 

@@ -24,7 +24,7 @@ from types import TracebackType
 from edge.checkout.delivering import ACKNOWLEDGED, Outcome
 from edge.checkout.message import OutgoingMessage
 from edge.errors import DeliveryError
-from edge.link.connection import Broker, Connection
+from edge.link.connection import Broker, Connection, LastWord
 from models.delivery import MAX_MESSAGE_BYTES
 
 
@@ -48,6 +48,7 @@ class MqttCourier:
             )
         self._broker = broker
         self._acks = f"{broker.prefix}/ack/"
+        self._available = f"{broker.prefix}/available"
         self._answers: dict[str, Outcome] = {}
         self._awaited: frozenset[str] = frozenset()
         self._answered = threading.Condition()
@@ -57,7 +58,7 @@ class MqttCourier:
             [f"{self._acks}#"],
             self._on_answer,
             on_change=self._on_change,
-            available=f"{broker.prefix}/available",
+            last_word=LastWord(self._available, lambda: b"offline"),
         )
 
     def __enter__(self) -> MqttCourier:
@@ -100,10 +101,13 @@ class MqttCourier:
         if len(message.body.encode()) > MAX_MESSAGE_BYTES:
             # The broker would hang up, and the same message would be sent again for ever.
             return Outcome("refused", f"over {MAX_MESSAGE_BYTES} bytes, which no broker takes")
-        problem = self._connection.publish(f"{self._broker.prefix}/{message.address}", message.body)
+        topic = f"{self._broker.prefix}/{message.address}"
+        problem = self._connection.publish(topic, message.body).problem
         return None if problem is None else Outcome("unavailable", problem)
 
     def _on_change(self, ready: bool) -> None:
+        if ready:
+            self._connection.publish(self._available, "online", retain=True)
         with self._answered:
             self._connected = ready
             self._answered.notify_all()

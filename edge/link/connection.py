@@ -1,4 +1,4 @@
-"""A connection to the shop's MQTT broker that comes back by itself.
+"""A device's connection to an MQTT broker, the shop's or the fleet's, that comes back by itself.
 
 Owns connecting, the last will, and that nothing is sent before answers can be heard. What topics
 mean is the business of whoever holds the connection.
@@ -12,19 +12,18 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 _LOGGER: Final = logging.getLogger(__name__)
 _QOS: Final = 1
-_KEEP_ALIVE_S: Final = 30
-ONLINE: Final = "online"
-OFFLINE: Final = "offline"
+_GOOD_BYE_S: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Broker:
         tls: Whom the connection trusts and what it shows; ``None`` is not encrypted.
         acknowledged_within_s: How long a receiver may take to answer.
         reconnects_within_s: Longest wait before a lost broker is tried again.
+        keep_alive_s: A silent client counts as gone after about 1.5 of these.
     """
 
     host: str
@@ -52,6 +52,65 @@ class Broker:
     tls: ssl.SSLContext | None = None
     acknowledged_within_s: float = 5.0
     reconnects_within_s: float = 30.0
+    keep_alive_s: int = 30
+
+
+@dataclass(frozen=True)
+class LastWord:
+    """What is said of a client that is gone, by itself or by the broker; retained.
+
+    Attributes:
+        topic: Where.
+        gone: What; asked when it is connected, and again when it leaves.
+    """
+
+    topic: str
+    gone: Callable[[], bytes]
+
+
+class Sent:
+    """Something on its way to the broker.
+
+    Args:
+        sent: What the client says of it; ``None`` where there is no client any more.
+    """
+
+    def __init__(self, sent: MQTTMessageInfo | None) -> None:
+        self._sent = sent
+
+    @property
+    def problem(self) -> str | None:
+        """Why it could not be sent; ``None`` when it was, or will be."""
+        if self._sent is None:
+            return "the connection is closed"
+        on_its_way = (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN)
+        return None if self._sent.rc in on_its_way else str(self._sent.rc)
+
+    def arrives(self, within_s: float) -> bool:
+        """Wait for the broker to have it; whether it has."""
+        if self._sent is None:
+            return False
+        with contextlib.suppress(RuntimeError, ValueError):
+            self._sent.wait_for_publish(within_s)
+            return self._sent.is_published()
+        return False
+
+
+def tls_context(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    """Whom a connection trusts, and what it shows.
+
+    Args:
+        ca: Who signed the broker's certificate; ``None`` for the system's authorities.
+        certificate: Our own; ``None`` shows none.
+        key: Its key.
+
+    Raises:
+        OSError: A file cannot be used; whatever ``ssl`` says is one.
+    """
+    context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+    if certificate is not None and key is not None:
+        context.load_cert_chain(certificate, key)
+    return context
 
 
 class Connection:
@@ -64,7 +123,7 @@ class Connection:
         subscriptions: Topics that are heard, with MQTT's wildcards.
         on_message: Called with the topic and the payload of what is heard.
         on_change: Called when the connection becomes ready or is lost.
-        available: Topic that says whether this client is there, retained; ``None`` for none.
+        last_word: What is said when this client is gone; ``None`` for nothing.
     """
 
     def __init__(
@@ -74,19 +133,19 @@ class Connection:
         on_message: Callable[[str, bytes], None],
         *,
         on_change: Callable[[bool], None] = lambda ready: None,
-        available: str | None = None,
+        last_word: LastWord | None = None,
     ) -> None:
         self._broker = broker
         self._subscriptions = tuple(subscriptions)
         self._tell_message = on_message
         self._tell_change = on_change
-        self._available = available
+        self._last_word = last_word
         self._ready = threading.Event()
         self._client: Client | None = None
 
     def __enter__(self) -> Connection:
         client = self._client = self._make_client()
-        client.connect_async(self._broker.host, self._broker.port, keepalive=_KEEP_ALIVE_S)
+        client.connect_async(self._broker.host, self._broker.port, self._broker.keep_alive_s)
         client.loop_start()
         return self
 
@@ -99,39 +158,39 @@ class Connection:
         # The last one to hold the client: letting go of it closes its sockets.
         client, self._client = self._client, None
         assert client is not None, "entered before it is left"
-        if self.is_ready and self._available is not None:
-            # The last will is for those who do not say good-bye; where the broker has gone in the
-            # meantime, it speaks for us after all.
-            good_bye = client.publish(self._available, OFFLINE, _QOS, retain=True)
-            with contextlib.suppress(RuntimeError):
-                good_bye.wait_for_publish(1.0)
-        client.disconnect()
-        client.loop_stop()
+        try:
+            if self.is_ready and self._last_word is not None:
+                # The last will is for those who do not say good-bye; where the broker has gone in
+                # the meantime, it speaks for us after all.
+                word = self._last_word
+                Sent(client.publish(word.topic, word.gone(), _QOS, retain=True)).arrives(
+                    _GOOD_BYE_S
+                )
+        finally:
+            client.disconnect()
+            client.loop_stop()
 
     @property
     def is_ready(self) -> bool:
         """Whether the broker is connected and everything that was subscribed to is heard."""
         return self._ready.is_set()
 
-    def publish(self, topic: str, payload: str) -> str | None:
-        """Send something; the broker keeps it no longer than it takes to pass it on.
+    def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> Sent:
+        """Send something.
 
-        Returns:
-            Why it could not be sent; ``None`` when it was.
+        Args:
+            topic: Where.
+            payload: What.
+            retain: Whether the broker keeps it for those who come later.
         """
         client = self._client
-        if client is None:
-            return "the connection is closed"
-        sent = client.publish(topic, payload, _QOS)
-        if sent.rc in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
-            return None
-        return str(sent.rc)
+        return Sent(None if client is None else client.publish(topic, payload, _QOS, retain=retain))
 
     def _make_client(self) -> Client:
         broker = self._broker
         client = Client(CallbackAPIVersion.VERSION2, client_id=broker.client_id)
-        if self._available is not None:
-            client.will_set(self._available, OFFLINE, _QOS, retain=True)
+        if self._last_word is not None:
+            client.will_set(self._last_word.topic, self._last_word.gone(), _QOS, retain=True)
         client.reconnect_delay_set(1, max(1, int(broker.reconnects_within_s)))
         if broker.username is not None:
             client.username_pw_set(broker.username, broker.password)
@@ -169,8 +228,6 @@ class Connection:
             _LOGGER.error("broker %s does not let us hear %s", self._broker.host, topics)
             return
         # Only now can an answer be heard, so only now is anything sent.
-        if self._available is not None:
-            client.publish(self._available, ONLINE, _QOS, retain=True)
         self._ready.set()
         self._tell_change(True)
 

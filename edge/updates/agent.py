@@ -168,13 +168,22 @@ class UpdateAgent:
         if trouble is None:
             self._poll_waits.reset()
         else:
-            _LOGGER.warning("updates: %s", trouble)
             wait_s = min(wait_s, self._poll_waits.next_wait_s())
         self._polled_at_s = self._clock.monotonic_s()
         self._poll_at_s = self._polled_at_s + wait_s
         if trouble != self.store_trouble:
+            if trouble is None:
+                self._go_on_at_once()
+            else:
+                _LOGGER.warning("updates: %s", trouble)
             self.store_trouble = trouble
             self._on_change()
+
+    def _go_on_at_once(self) -> None:
+        """The store is there again: what waits for it longer and longer need not."""
+        for category, wait in self._waits.items():
+            wait.reset()
+            self._next_at_s[category] = float("-inf")
 
     def _obey(self, category: str, view: SignedView) -> None:
         """Begin what the signed plan asks for, or leave what it does not ask for any more."""

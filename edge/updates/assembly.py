@@ -78,6 +78,9 @@ def beside_a_shop(
 ) -> Iterator[tuple[Updates, LiveRecogniser]]:
     """What decides in this process, kept up to date; needs no network to begin.
 
+    Where nothing is installed yet and no bundle is named, nothing is recognised until the first
+    release has come; what the shelves tell by themselves is told all the same.
+
     Args:
         settings: What the agent is told.
         folder: Where paths of the settings begin.
@@ -90,7 +93,7 @@ def beside_a_shop(
         fetcher: Where bytes come from; what the repository's address says when left out.
 
     Raises:
-        ConfigError: There is no bundle to begin with, or a file cannot be used.
+        ConfigError: A file cannot be used, or there is neither a bundle nor a category.
         JournalError: Another process keeps this device up to date.
         TrustError: The root is no signed root.
         RuntimeUnavailableError: Software for the repository is not installed.
@@ -101,15 +104,9 @@ def beside_a_shop(
 
     with closing(install(settings, folder, configured, clock)) as installation:
         bundles = installation.open_bundles()
-        if not bundles:
-            raise ConfigError(
-                [
-                    "bundles: nothing is installed yet and none is named, so nothing can be "
-                    "recognised; name one to begin with"
-                ]
-            )
         first_of_space = {each.manifest.space_id: each for each in reversed(bundles)}
-        recogniser = Recogniser(bundles, [open_embedder(b) for b in first_of_space.values()])
+        networks = [open_embedder(each) for each in first_of_space.values()]
+        recogniser = Recogniser(bundles, networks) if bundles else None
         live = LiveRecogniser(recogniser, open_embedder)
         updates = Updates(
             settings,

@@ -16,10 +16,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import WalkoutEdgeError
+from edge.errors import MatchingError, WalkoutEdgeError
 from edge.events import Recognition
 from edge.matching.embedding import CropEmbedder
 from edge.matching.recogniser import Recogniser
+from edge.matching.serving import ServingSet
 from edge.runtime.base import Embedder
 from edge.runtime.golden import check_golden
 from edge.updates.progress import Counts
@@ -57,27 +58,54 @@ class LiveRecogniser:
     """A recogniser that is swapped and counted; safe to use from several threads.
 
     Args:
-        recogniser: Recognises.
+        recogniser: Recognises; ``None`` until the first bundle comes.
         open_embedder: Opens a bundle's network as this device runs it.
     """
 
-    def __init__(self, recogniser: Recogniser, open_embedder: Callable[[Bundle], Embedder]) -> None:
+    def __init__(
+        self, recogniser: Recogniser | None, open_embedder: Callable[[Bundle], Embedder]
+    ) -> None:
         self._recogniser = recogniser
         self._open_embedder = open_embedder
         self._counting = threading.Lock()
         self._counts: dict[tuple[str, str, str], Counts] = {}
 
-    def recognise(self, crops: Sequence[Image]) -> Recognition:
-        """Recognise one object by all its crops; see ``Recogniser.recognise``."""
-        return self.recognise_many([crops])[0]
+    @property
+    def recogniser(self) -> Recogniser | None:
+        """What decides, for questions that say nothing about how well a bundle serves.
+
+        ``None`` while no bundle serves; after that the same one through all swaps.
+        """
+        return self._recogniser
+
+    def recognise(self, crops: Sequence[Image]) -> Recognition | None:
+        """Recognise one object by all its crops; see ``Recogniser.recognise``.
+
+        Returns:
+            What it is; ``None`` while no bundle serves.
+        """
+        recogniser = self._recogniser
+        return None if recogniser is None else self._counted(recogniser, [crops])[0]
 
     def recognise_many(self, items: Sequence[Sequence[Image]]) -> tuple[Recognition, ...]:
-        """Recognise items; see ``Recogniser.recognise_many``."""
+        """Recognise items; see ``Recogniser.recognise_many``.
+
+        Raises:
+            MatchingError: Likewise, or no bundle serves.
+        """
+        recogniser = self._recogniser
+        if recogniser is None:
+            raise MatchingError("no bundle serves yet, so nothing can be recognised; publish one")
+        return self._counted(recogniser, items)
+
+    def _counted(
+        self, recogniser: Recogniser, items: Sequence[Sequence[Image]]
+    ) -> tuple[Recognition, ...]:
         try:
-            recognitions = self._recogniser.recognise_many(items)
+            recognitions = recogniser.recognise_many(items)
         except WalkoutEdgeError:
             with self._counting:
-                for served in self._recogniser.serving.sets:
+                for served in recogniser.serving.sets:
                     self._count(_key(served.bundle), Counts(errors=len(items)))
             raise
         with self._counting:
@@ -103,15 +131,21 @@ class LiveRecogniser:
             network = opened
         with self._counting:
             self._counts.pop(_key(bundle), None)
-        self._recogniser.swap(bundle, network)
+        if self._recogniser is None:
+            self._recogniser = Recogniser([bundle], [network])
+        else:
+            self._recogniser.swap(bundle, network)
 
     def drop(self, category: str) -> None:
         """Let nothing serve for a category; see ``ServingLine``."""
-        self._recogniser.drop(category)
+        if [served.category for served in self._sets()] == [category]:
+            self._recogniser = None
+        elif self._recogniser is not None:
+            self._recogniser.drop(category)
 
     def counts(self, category: str) -> Counts:
         """Recognitions by what serves for a category; see ``ServingLine``."""
-        for served in self._recogniser.serving.sets:
+        for served in self._sets():
             if served.category == category:
                 with self._counting:
                     return self._counts.get(_key(served.bundle), Counts())
@@ -119,13 +153,19 @@ class LiveRecogniser:
 
     def paths(self) -> Mapping[str, Path]:
         """Folder of the bundle that serves, by category."""
-        return {each.category: each.bundle.path for each in self._recogniser.serving.sets}
+        return {each.category: each.bundle.path for each in self._sets()}
+
+    def _sets(self) -> tuple[ServingSet, ...]:
+        recogniser = self._recogniser
+        return () if recogniser is None else recogniser.serving.sets
 
     def _count(self, key: tuple[str, str, str], more: Counts) -> None:
         self._counts[key] = self._counts.get(key, Counts()).plus(more)
 
     def _network_in_use(self, bundle: Bundle) -> CropEmbedder | None:
         """An open network that was made of the very same files."""
+        if self._recogniser is None:
+            return None
         serving = self._recogniser.serving
         for served in serving.sets:
             if _network_of(served.bundle) == _network_of(bundle):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from edge.errors import FetchError, FetchMissingError, RuntimeUnavailableError
 from edge.updates.fetch import BundleFetcher
@@ -173,5 +174,9 @@ def _words(err: BaseException) -> str:
     """What a network library says, without its addresses in memory and chains of causes."""
     reason = getattr(err, "reason", None)
     inner = reason if isinstance(reason, BaseException) else err
+    if isinstance(inner, ProtocolError) and isinstance(cause := inner.args[-1], Exception):
+        inner = cause
+    if isinstance(inner, IncompleteRead):
+        return f"{inner.expected} bytes of it did not come"
     said = str(inner).rpartition(": ")[2] if isinstance(inner, HTTPError) else str(inner)
     return said or type(inner).__name__

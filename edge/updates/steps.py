@@ -274,7 +274,7 @@ class Steps:
         self._log.on_change()
 
     def _fall_back(self, category: str) -> None:
-        """Let the configured bundle serve, or nothing where others do."""
+        """Let the configured bundle serve, or nothing."""
         try:
             if category in self._installation.configured:
                 self._s.line.serve(self._installation.configured[category])

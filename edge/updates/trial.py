@@ -231,7 +231,9 @@ def _shadowed(
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not through ``sys.stdin``: a thread that waits in it makes a clean end a crash.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     os._exit(1)
 
 

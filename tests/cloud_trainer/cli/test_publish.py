@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cloud_trainer.cli import keys, publish
+from cloud_trainer.fleet.link import NetworkLoop, make_client
 from cloud_trainer.store import open_store
-from models.delivery import decode_plan
+from models.delivery import Announcement, announce_topic, decode, decode_plan
 from tests.simulators.bundles import make_bundle
 from tests.simulators.cloud import (
     BUCKET,
@@ -24,6 +26,7 @@ from tests.simulators.cloud import (
     s3_environment,
     s3_server,
 )
+from tests.simulators.fleet_broker import FleetBroker, NoMosquittoError
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +165,57 @@ def test_what_is_missing_is_one_line(
     assert "holds keys already" in refusal("keys", "init", "--out", shop / "keys")
     monkeypatch.delenv(keys.PASSPHRASE_VARIABLE)
     assert "set WALKOUT_KEYS_PASSPHRASE" in refusal("publish", bundles[0])
+
+
+@pytest.fixture
+def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetBroker]:
+    """The fleet's broker, named by the environment."""
+    try:
+        broker = FleetBroker(tmp_path)
+    except NoMosquittoError as err:
+        pytest.skip(str(err))
+    broker.start()
+    tls = broker.cloud.issue("cloud.trainer")
+    monkeypatch.setenv("WALKOUT_BROKER", f"mqtts://127.0.0.1:{broker.cloud_port}")
+    monkeypatch.setenv("WALKOUT_BROKER_CA", str(broker.devices.certificate))
+    monkeypatch.setenv("WALKOUT_CERTIFICATE", str(tls.certificate))
+    monkeypatch.setenv("WALKOUT_CERTIFICATE_KEY", str(tls.key))
+    yield broker
+    broker.kill()
+
+
+def heard_by(broker: FleetBroker, name: str) -> bytes:
+    """The announcement of soda that a device hears when it connects."""
+    address = broker.device_address(broker.devices.issue(name), name)
+    device, heard = make_client(address), Queue[bytes]()
+    device.on_connect = lambda *_: device.subscribe(announce_topic("soda"), 1)
+    device.on_message = lambda client, userdata, message: heard.put(bytes(message.payload))
+    loop = NetworkLoop(device, address)
+    loop.start()
+    try:
+        return heard.get(timeout=20)
+    finally:
+        loop.stop()
+
+
+def test_devices_are_told_of_a_plan_where_a_broker_is_named(
+    shop: Path, bundles: tuple[Path, Path], broker: FleetBroker
+) -> None:
+    assert document("publish", bundles[0])["serial"] == 1
+    assert decode(Announcement, heard_by(broker, "dev-1")).serial == 1
+    document("publish", bundles[1])  # no plan, so nothing to tell
+    document("withdraw-release", "--category", "soda", "--release", "2")
+    assert decode(Announcement, heard_by(broker, "dev-2")).serial == 2
+
+
+def test_a_broker_that_is_away_does_not_keep_a_release_from_being_published(
+    shop: Path, bundles: tuple[Path, Path], broker: FleetBroker
+) -> None:
+    broker.kill()
+    result = run("publish", bundles[0])
+    assert result.exit_code == 0
+    assert "soda release 1 published" in result.stdout
+    assert "plan 1 of soda is published, but the broker did not take the hint" in result.stderr
 
 
 def test_unlocked_keys_need_no_passphrase(

@@ -16,17 +16,19 @@ CATEGORY = "soda"
 
 @dataclass(frozen=True)
 class Sodas:
-    """Editions of one category.
+    """Editions of one category, and a bundle of another.
 
     Attributes:
         first: Six products.
         more: One more product, the same network.
         retrained: The same products as ``more``, another network.
+        snack: Of another category.
     """
 
     first: Bundle
     more: Bundle
     retrained: Bundle
+    snack: Bundle
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,7 @@ def sodas(tmp_path_factory: pytest.TempPathFactory) -> Sodas:
         make_bundle(folder / "first", products=6, category=CATEGORY),
         make_bundle(folder / "more", products=7, category=CATEGORY),
         make_bundle(folder / "retrained", products=7, dim=48, category=CATEGORY),
+        make_bundle(folder / "snack", category="snack"),
     )
 
 

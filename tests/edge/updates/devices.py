@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -17,6 +18,8 @@ from edge.updates.settings import UpdateSettings
 from edge.updates.trial import Trial, TrialRequest, run_trial
 from models.bundle import Bundle
 from models.delivery import CategoryStatus, State, UpdateEvent
+from tests.simulators.bundles import reseal
+from tests.simulators.cloud import Cloud
 
 NOON_S = 1_793_000_000.0
 
@@ -163,3 +166,21 @@ class Device:
 
     def outcomes(self) -> list[tuple[int, str, str | None]]:
         return [(e.release, e.outcome, e.kind) for e in self.events() if e.outcome is not None]
+
+
+def device(cloud: Cloud, folder: Path, bundle: Bundle, **settings: object) -> Device:
+    """A device that trusts a cloud, below ``folder``."""
+    return Device(folder / "device", cloud.url, cloud.root, [bundle], **settings)  # type: ignore[arg-type]
+
+
+def edited(bundle: Bundle, folder: Path, **thresholds: float) -> Path:
+    """The same bundle with other thresholds and another version."""
+    copy = Path(shutil.copytree(bundle.path, folder))
+
+    def edit(document: dict) -> None:  # type: ignore[type-arg]
+        document["version"] = folder.name
+        for pair in document["thresholds"]["pairs"]:
+            pair.update(thresholds)
+
+    reseal(copy, edit)
+    return copy

@@ -67,7 +67,7 @@ def live(life: Life) -> int:
         [open_bundle(life.configured)],
         ballast_bytes=10_000,
     )
-    calls = _wrapped(life.death)
+    calls = wrapped(life.death)
     with device:
         device.update_to(life.release)
     return calls()
@@ -99,8 +99,8 @@ def live_slowly(life: Life) -> None:
             time.sleep(min(0.02, device.agent.step()))
 
 
-def _wrapped(death: Death) -> Callable[[], int]:
-    """Wrap the calls; how many there were so far."""
+def wrapped(death: Death) -> Callable[[], int]:
+    """Wrap the calls of this process; what is returned says how many there were so far."""
     count = 0
 
     def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -110,10 +110,11 @@ def _wrapped(death: Death) -> Callable[[], int]:
             number = count
             if (number, "before") == (death.at_call, death.moment):
                 os.kill(os.getpid(), signal.SIGKILL)
-            result = function(*args, **kwargs)
-            if (number, "after") == (death.at_call, death.moment):
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
+            try:
+                return function(*args, **kwargs)
+            finally:  # a call that fails is one as well
+                if (number, "after") == (death.at_call, death.moment):
+                    os.kill(os.getpid(), signal.SIGKILL)
 
         return call
 

@@ -101,6 +101,8 @@ def main() -> None:
         for number, death in enumerate(deaths, 1):
             release = kill_at(life, death)
             old, new = old + (release == 1), new + (release == 2)
+            if release is None:
+                sys.stdout.write(f" ({death} too late)\n")
             sys.stdout.write(
                 f"\r{number} of {len(deaths)} kills around {calls} calls: "
                 f"{old} old, {new} new, {number - old - new} too late, 0 broken"

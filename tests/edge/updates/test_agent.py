@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 from collections.abc import Generator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -15,32 +13,11 @@ from edge.errors import FetchError, MatchingError, UpdateError
 from edge.updates.fetch import BundleFetcher
 from edge.updates.sources import FolderFetcher
 from edge.updates.status import read_status
-from models.bundle import MANIFEST_NAME, Bundle
-from models.bundle.manifest import parse_manifest
-from models.delivery import encode_release, release_of
+from models.bundle import Bundle
 from tests.edge.bundles import look_at
-from tests.edge.updates.bad_bundles import BAD, mixed_spaces
 from tests.edge.updates.conftest import CATEGORY, Sodas
-from tests.edge.updates.devices import Device, TurnedClock
-from tests.simulators.bundles import reseal
+from tests.edge.updates.devices import Device, TurnedClock, device, edited
 from tests.simulators.cloud import Cloud, let_through
-
-
-def device(cloud: Cloud, folder: Path, bundle: Bundle, **settings: object) -> Device:
-    return Device(folder / "device", cloud.url, cloud.root, [bundle], **settings)  # type: ignore[arg-type]
-
-
-def edited(bundle: Bundle, folder: Path, **thresholds: float) -> Path:
-    """The same bundle with other thresholds and another version."""
-    copy = Path(shutil.copytree(bundle.path, folder))
-
-    def edit(document: dict) -> None:  # type: ignore[type-arg]
-        document["version"] = folder.name
-        for pair in document["thresholds"]["pairs"]:
-            pair.update(thresholds)
-
-    reseal(copy, edit)
-    return copy
 
 
 def test_a_new_product_arrives_as_kilobytes_and_serves(
@@ -55,7 +32,7 @@ def test_a_new_product_arrives_as_kilobytes_and_serves(
         before = fetcher.bytes_received
         shelf.update_to(2)
         assert (shelf.release, shelf.deciding, shelf.status.previous_release) == (2, "2", 1)
-        seen = shelf.live.recognise([look_at(sodas.more, 6, 0)])
+        (seen,) = shelf.live.recognise_many([[look_at(sodas.more, 6, 0)]])
         assert seen.decision.candidates[0].sku == "carton-06"
         assert publication.update_bytes < 20_000
         metadata = 4 * publication.metadata_bytes  # its own, and the polls of the watch
@@ -68,49 +45,6 @@ def test_a_new_product_arrives_as_kilobytes_and_serves(
         ]
         assert len({event.event_id for event in shelf.events()}) == 20
         assert "watched for" in shelf.status.reason
-
-
-# Mixed spaces cannot even be published without forging: a test of its own below.
-@pytest.mark.parametrize("what", [what for what in BAD if what != "mixed spaces"])
-def test_a_signed_but_bad_release_is_refused_and_selling_goes_on(
-    what: str, cloud: Cloud, sodas: Sodas, tmp_path: Path
-) -> None:
-    make, kind, words = BAD[what]
-    bad = make(sodas.more, tmp_path / "bad")
-    with device(cloud, tmp_path, sodas.first, slower_at_most=1.5) as shelf:
-        cloud.publish(sodas.first.path)
-        shelf.go_until("done")
-        cloud.publish(bad, everywhere=True, judge=let_through)
-        shelf.go_until("quarantined").go(300)
-        assert (shelf.release, shelf.deciding) == (1, "1")
-        assert shelf.outcomes()[-1] == (2, "refused", kind)
-        assert words in shelf.status.quarantined[0].reason
-        assert shelf.live.recognise([look_at(sodas.first, 0, 0)])
-        tries = [event for event in shelf.events() if event.state == "noticed"]
-        assert [event.release for event in tries] == [1, 2]
-
-
-def test_a_forged_release_of_mixed_spaces_is_refused(
-    cloud: Cloud, sodas: Sodas, tmp_path: Path
-) -> None:
-    cloud.publish(sodas.first.path)
-    bad = mixed_spaces(sodas.more, tmp_path / "bad")
-    text = (bad / MANIFEST_NAME).read_bytes()
-    release = release_of(
-        parse_manifest(text),
-        (len(text), hashlib.sha256(text).hexdigest()),
-        release=2,
-        not_before=cloud.now,
-    )
-    for file in release.files:
-        cloud.list_foreign(CATEGORY, file.target, (bad / file.name).read_bytes())
-    cloud.replace_release(CATEGORY, 2, encode_release(release))
-    cloud.sign(CATEGORY, stable=2)
-    with device(cloud, tmp_path, sodas.first) as shelf:
-        shelf.go_until("quarantined").go(100)
-        assert shelf.outcomes() == [(2, "refused", "verify")]
-        assert "not the one that its vectors were made with" in shelf.status.quarantined[0].reason
-        assert shelf.deciding == "first"
 
 
 def test_a_withdrawn_release_goes_at_once_whatever_is_held(
@@ -304,6 +238,19 @@ def test_a_day_offline_in_the_middle_of_a_download_costs_no_byte_twice(
         assert fetcher.of_files == size
 
 
+def test_when_the_store_is_there_again_nobody_waits_for_hours(
+    cloud: Cloud, sodas: Sodas, tmp_path: Path
+) -> None:
+    cloud.publish(sodas.first.path)
+    fetcher = Flaky(tmp_path / "cloud" / "store")
+    fetcher.breaks_after = 10_000
+    with device(cloud, tmp_path, sodas.more, fetcher=fetcher, poll_s=300) as shelf:
+        shelf.go(86_400)
+        assert shelf.progress.state == "fetching"
+        fetcher.up = True
+        shelf.update_to(1, 600)
+
+
 def test_too_little_room_is_said_and_waited_for(cloud: Cloud, sodas: Sodas, tmp_path: Path) -> None:
     cloud.publish(sodas.first.path)
     with device(cloud, tmp_path, sodas.first) as shelf:
@@ -334,26 +281,6 @@ def test_a_journal_that_cannot_be_written_gives_up_the_ballast_and_serving_goes_
         assert shelf.live.recognise([look_at(sodas.first, 0, 0)])
         journal._connection.execute("PRAGMA query_only = 0")
         shelf.update_to(2, 10_000)
-
-
-def test_a_replay_on_a_device_whose_trust_and_journal_were_wiped_is_refused(
-    cloud: Cloud, sodas: Sodas, tmp_path: Path
-) -> None:
-    cloud.publish(sodas.first.path)
-    old = cloud.state()
-    cloud.publish(sodas.more.path, everywhere=True)
-    with device(cloud, tmp_path, sodas.first) as shelf:
-        shelf.go_until("done")
-        assert shelf.release == 2
-    cloud.restore(old)
-    updates = tmp_path / "device" / "updates"
-    shutil.rmtree(updates / "trust")
-    for path in updates.glob("journal*"):
-        path.unlink()
-    with device(cloud, tmp_path, sodas.first) as shelf:
-        shelf.go(300)
-        assert (shelf.release, shelf.deciding) == (2, "2")
-        assert "this device has seen" in shelf.status.reason
 
 
 def test_a_file_that_broke_on_this_disk_is_fetched_again_and_nobody_is_blamed(

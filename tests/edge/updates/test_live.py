@@ -15,8 +15,7 @@ from edge.updates.progress import Counts
 from models.bundle import Bundle
 from tests.edge.bundles import embedder_of, look_at, part_of, with_fields
 from tests.edge.updates.conftest import Sodas
-from tests.edge.updates.devices import Device, open_embedder
-from tests.edge.updates.test_agent import edited
+from tests.edge.updates.devices import Device, edited, open_embedder
 from tests.simulators.cloud import Cloud, let_through
 
 SWAPS = 5
@@ -71,11 +70,12 @@ def served(*bundles: Bundle) -> LiveRecogniser:
 
 def test_the_same_network_is_not_opened_again(sodas: Sodas) -> None:
     live = served(sodas.first)
-    (before,) = live._recogniser.serving.embedders.values()
+    assert live.recogniser is not None
+    (before,) = live.recogniser.serving.embedders.values()
     live.serve(with_fields(sodas.more, version="2"))
-    assert list(live._recogniser.serving.embedders.values()) == [before]
+    assert list(live.recogniser.serving.embedders.values()) == [before]
     live.serve(with_fields(sodas.retrained, version="3"))
-    (after,) = live._recogniser.serving.embedders.values()
+    (after,) = live.recogniser.serving.embedders.values()
     assert after is not before
     assert live.paths() == {"soda": sodas.retrained.path}
 
@@ -94,11 +94,18 @@ def test_decisions_are_counted_by_the_bundle_that_made_them(sodas: Sodas) -> Non
     assert live.counts("snack") == Counts()
 
 
-def test_a_category_can_go_but_not_the_last(sodas: Sodas) -> None:
+def test_a_category_can_go_and_without_the_last_nothing_is_recognised(sodas: Sodas) -> None:
     left, right = part_of(sodas.first, [0, 1], "left"), part_of(sodas.first, [2, 3], "right")
     live = served(left, right)
+    crop = look_at(sodas.first, 2, 0)
     live.drop("left")
-    assert live.recognise([look_at(sodas.first, 2, 0)]).category == "right"
-    with pytest.raises(MatchingError, match="nothing could be recognised"):
-        live.drop("right")
+    (seen,) = live.recognise_many([[crop]])
+    assert seen.category == "right"
     live.drop("left")
+    live.drop("right")
+    assert (live.recognise([crop]), live.paths()) == (None, {})
+    with pytest.raises(MatchingError, match="no bundle serves yet"):
+        live.recognise_many([[crop]])
+    live.serve(sodas.first)
+    (seen,) = live.recognise_many([[crop]])
+    assert (seen.category, live.counts("soda").decisions) == ("soda", 1)

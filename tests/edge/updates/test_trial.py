@@ -72,10 +72,9 @@ def test_signed_but_bad_releases_are_refused(what: str, sodas: Sodas, tmp_path: 
     assert refused.value.kind == kind
 
 
-def test_a_bundle_of_another_category_is_refused(sodas: Sodas, tmp_path: Path) -> None:
-    snack = make_bundle(tmp_path / "snack", category="snack")
+def test_a_bundle_of_another_category_is_refused(sodas: Sodas) -> None:
     with pytest.raises(ReleaseRefusedError, match="of category snack, not soda"):
-        run_trial(request(snack.path, sodas.first), lambda state, reason: None)
+        run_trial(request(sodas.snack.path, sodas.first), lambda state, reason: None)
 
 
 def test_without_a_rival_the_time_of_a_crop_has_a_limit_of_its_own(sodas: Sodas) -> None:
