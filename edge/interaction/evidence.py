@@ -30,8 +30,8 @@ _FOLLOW_S: Final = 1.0
 class ItemRecogniser(Protocol):
     """What recognises an object by its crops, ``edge.matching.recogniser.Recogniser`` for one."""
 
-    def recognise(self, crops: Sequence[Picture]) -> Recognition:
-        """Recognise one object by all its crops, uint8 BGR of any size."""
+    def recognise(self, crops: Sequence[Picture]) -> Recognition | None:
+        """Recognise one object by all its crops, uint8 BGR of any size; ``None`` cannot yet."""
         ...
 
 

@@ -14,6 +14,7 @@ Example::
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import cv2
 import numpy as np
@@ -33,6 +34,8 @@ from edge.interaction.reach import Reach, ReachLog
 from edge.interaction.rows import RowPitch, count
 from edge.interaction.rules import Sight, Verdict, judge
 from edge.interaction.stock import LiveStock
+
+_UPSET_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,15 @@ class FacingState:
     hand: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What `SharedShelves` know at a moment."""
+
+    stock: LiveStock
+    gallery: Gallery
+    pitches: dict[str, RowPitch]
+
+
 class SharedShelves:
     """What all shelf cameras of a device know together: the live planogram and the gallery.
 
@@ -96,6 +108,14 @@ class SharedShelves:
         self.gallery = Gallery.empty()
         self.palettes: dict[str, Palette] = {}
         self.pitches: dict[str, RowPitch] = {}
+
+    def known(self) -> Known:
+        """What is known now, to go back to."""
+        return Known(self.stock, self.gallery, dict(self.pitches))
+
+    def go_back_to(self, known: Known) -> None:
+        """Forget what was learned since: it was no interaction."""
+        self.stock, self.gallery, self.pitches = known.stock, known.gallery, dict(known.pitches)
 
 
 class ShelfWatch:
@@ -135,6 +155,12 @@ class ShelfWatch:
         self._picture = FixturePicture(self.view)
         self._hand: NDArray[np.bool_] | None = None
         self._active = False
+        self._upset = False
+
+    @property
+    def upset(self) -> bool:
+        """Whether much of the last picture was not as it was: somebody close, or a knock."""
+        return self._active and self._upset
 
     @property
     def active(self) -> bool:
@@ -145,6 +171,16 @@ class ShelfWatch:
     def stock(self) -> LiveStock:
         """The live planogram."""
         return self._shelves.stock
+
+    @property
+    def recogniser(self) -> ItemRecogniser | None:
+        """What recognises crops."""
+        return self._recogniser
+
+    @property
+    def shelves(self) -> SharedShelves:
+        """What is known together with the other cameras."""
+        return self._shelves
 
     def feed(self, frame: Frame) -> list[InteractionEvent]:
         """Look at a frame; the events that it settled."""
@@ -159,6 +195,7 @@ class ShelfWatch:
         assert step.foreground is not None and step.moving is not None
         assert step.picture is not None
         self._hand = step.foreground & step.moving
+        self._upset = bool(step.foreground.mean() > _UPSET_SHARE)
         self._reaches.add(frame.captured_at_s, step.foreground, step.moving, step.picture)
         seen: list[Seen] = []
         for change, rest_since_s in self._changes(step):

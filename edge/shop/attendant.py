@@ -12,24 +12,33 @@ somebody without a session may have done, and after a restart, one by somebody w
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from calibration.format import Fixture
+from calibration.format import Fixture, Point2
 from calibration.planogram import Facing
-from edge.checkout.basket import Attribution, Moment
+from edge.checkout.basket import Attribution, Moment, Review
+from edge.checkout.correcting import Verdict
 from edge.checkout.desk import Desk
 from edge.checkout.entries import Entry
 from edge.config import CheckoutSettings
+from edge.errors import CheckoutError
 from edge.events import InteractionEvent
-from edge.tracking.attribution import ReachSettings, attribute
+from edge.tracking.attribution import Attribution as Whose
+from edge.tracking.attribution import ReachSettings, whose
 from edge.tracking.history import TrackHistory
 from edge.tracking.session import CheckIn
 from edge.tracking.sessions import Sessions
 from edge.tracking.watch import FloorMoment
+from edge.tracking.within_reach import WithinReach, within_reach
 
+BY_LATER: Final = "rule: known later"
+_REMEMBERED_EVENTS: Final = 1000
 _LOGGER: Final = logging.getLogger(__name__)
+# As long as tracks are remembered.
+_ASTRAY_KEPT_S: Final = 120.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ class Attendant:
         reach: How sure an attribution must be.
         facings: By name: where hands reach for.
         owing: Names of shelf devices that may still tell about what happened before a moment.
+        overlooked_by: Names of the overhead cameras that see somebody at a floor place.
     """
 
     def __init__(
@@ -92,6 +102,7 @@ class Attendant:
         *,
         facings: Mapping[str, Facing] | None = None,
         owing: Callable[[float], tuple[str, ...]] = lambda until_s: (),
+        overlooked_by: Callable[[Point2], frozenset[str]] = lambda place_m: frozenset(),
     ) -> None:
         self.desk = desk
         self.sessions = sessions
@@ -103,9 +114,13 @@ class Attendant:
         self._facings = facings or {}
         self._wall_time_s = wall_time_s
         self._owing = owing
+        self._overlooked_by = overlooked_by
+        self._astray: deque[tuple[float, tuple[str, ...]]] = deque()
         self._history = TrackHistory()
         self._waiting: list[_Waiting] = []
         self._leaving: list[_Leaving] = []
+        # Who could have done what; those whom it charged at once among them.
+        self._reached: dict[str, WithinReach] = {}
         # Who was inside when the device started again: which track is whose is not known any more.
         self._from_before = {basket.session_id for basket in desk.shop.open_baskets()}
 
@@ -171,6 +186,10 @@ class Attendant:
         """
         at_s = moment.scan.at_s
         self.moment = moment
+        if moment.astray:
+            self._astray.append((at_s, moment.astray))
+        while self._astray and self._astray[0][0] < at_s - _ASTRAY_KEPT_S:
+            self._astray.popleft()
         self._history.add(at_s, moment.tracks, moment.scan.silhouettes)
         last_seen_s = {track.track_id: track.last_seen_s for track in moment.tracks}
         for change in self.sessions.update(at_s, moment.tracks):
@@ -227,9 +246,15 @@ class Attendant:
 
     def _record(self, waiting: _Waiting) -> tuple[Entry, ...]:
         entries: tuple[Entry, ...] = ()
+        reached = self._within_reach(waiting.event)
+        sick = waiting.camera_sick or waiting.doubt or self._astray_at(waiting.event)
+        if reached is not None and not sick:
+            self._reached[waiting.event.event_id] = reached
+            while len(self._reached) > _REMEMBERED_EVENTS:
+                del self._reached[next(iter(self._reached))]
         # Whatever is recorded stays as it was told, though it may look different after a restart.
         if waiting.event.event_id not in self.desk.shop.interactions:
-            event, attribution = self._attributed(waiting.event)
+            event, attribution = self._attributed(waiting.event, reached)
             if waiting.doubt:
                 event = _doubted(event, waiting.doubt)
             entries = self.desk.record(
@@ -241,33 +266,105 @@ class Attendant:
         self._waiting.remove(waiting)
         return entries
 
-    def _attributed(self, event: InteractionEvent) -> tuple[InteractionEvent, Attribution]:
-        fixture = self._fixtures[event.fixture]
+    def _within_reach(self, event: InteractionEvent) -> WithinReach | None:
+        """Who could have done it; ``None`` when the floor could not be seen meanwhile."""
         known_s = self._history.until_s
         if known_s is None or known_s < event.ended_at_s:
+            return None
+        return within_reach(
+            event,
+            self._fixtures[event.fixture],
+            self._history,
+            self.reach,
+            facing=self._facings.get(event.facing or ""),
+        )
+
+    def _attributed(
+        self, event: InteractionEvent, reached: WithinReach | None
+    ) -> tuple[InteractionEvent, Attribution]:
+        if reached is None:
             reason = "the floor could not be seen meanwhile, so it is not known who it was"
             inside = [basket.session_id for basket in self.desk.shop.open_baskets()]
             return _doubted(event, reason), Attribution(tuple(inside), reason)
-        whose = attribute(
-            event,
-            fixture,
-            self._history,
-            self.sessions.sessions(),
-            self.reach,
-            facing=self._facings.get(event.facing or ""),
-            held=self._held(),
-        )
-        named = tuple(dict.fromkeys(claim.session_id for claim in whose.claims if claim.session_id))
-        if whose.kind == "one" and whose.session_id is not None:
-            return event, Attribution((whose.session_id,), whose.reason)
+        astray = self._astray_at(event)
+        if astray:
+            reason = (
+                f"{' and '.join(astray)} moved and no other camera overlooks this place, so it is "
+                "not known well enough who stood there"
+            )
+            inside = [basket.session_id for basket in self.desk.shop.open_baskets()]
+            return _doubted(event, reason), Attribution(tuple(inside), reason)
+        found = self._whose(reached)
+        named = tuple(dict.fromkeys(claim.session_id for claim in found.claims if claim.session_id))
+        if found.kind == "one" and found.session_id is not None:
+            return event, Attribution((found.session_id,), found.reason)
         strangers = self._strangers()
-        reason = whose.reason
+        reason = found.reason
         if strangers:
             reason += f"; {', '.join(strangers)} came in before the device was started again"
-        sessions = (*named, *strangers) if whose.kind == "several" or strangers else ()
+        sessions = (*named, *strangers) if found.kind == "several" or strangers else ()
         # One name alone reads as certainty, and here it is none.
         doubted = _doubted(event, reason) if len(sessions) == 1 else event
         return doubted, Attribution(sessions, reason)
+
+    def _whose(self, reached: WithinReach) -> Whose:
+        """Whose an interaction was, as far as it is known by now."""
+        event = reached.event
+        meanwhile = [
+            each
+            for name, each in self._reached.items()
+            if name != event.event_id
+            and each.event.started_at_s <= event.ended_at_s + self.reach.hand_back_s
+            and each.event.ended_at_s >= event.started_at_s - self.reach.hand_back_s
+        ]
+        return whose(
+            reached, self.sessions.sessions(), self.reach, held=self._held(), meanwhile=meanwhile
+        )
+
+    def _look_again(self, session_id: str, at_s: float) -> list[Entry]:
+        """Settle what was in doubt about whoever leaves and is no longer, in order of time.
+
+        Who came in, and what else was done about then, is often known only later.
+        """
+        entries: list[Entry] = []
+        for review in sorted(
+            self.desk.shop.open_reviews(), key=lambda each: (each.event.ended_at_s, each.review_id)
+        ):
+            reached = self._reached.get(review.event.event_id)
+            if reached is not None and (not review.sessions or session_id in review.sessions):
+                entries += self._settled(review, reached, at_s)
+        return entries
+
+    def _settled(self, review: Review, reached: WithinReach, at_s: float) -> tuple[Entry, ...]:
+        event = reached.event
+        if event.outcome != "accept" or event.sku is None or self._strangers():
+            return ()
+        found = self._whose(reached)
+        if found.kind != "one" or found.session_id is None:
+            return ()
+        verdict = Verdict(
+            BY_LATER,
+            event.sku,
+            found.session_id,
+            review.quantity,
+            f"{event.evidence.reason}; {found.reason}",
+        )
+        try:
+            return self.desk.settle_review(review.review_id, verdict, at=self._at(at_s))
+        except CheckoutError:  # it would take back what they are not known to have
+            return ()
+
+    def _astray_at(self, event: InteractionEvent) -> tuple[str, ...]:
+        """Moved cameras that alone overlooked where an event happened."""
+        begin_s = event.started_at_s - self.reach.margin_s
+        end_s = event.ended_at_s + self.reach.margin_s
+        moved = {
+            name for at_s, astray in self._astray if begin_s <= at_s <= end_s for name in astray
+        }
+        if not moved:
+            return ()
+        overlook = self._overlooked_by(event.floor_m)
+        return () if overlook - moved else tuple(sorted(overlook & moved))
 
     def _held(self) -> dict[str, set[str]]:
         """By session, the SKUs it may have by now: charged, or in question."""
@@ -310,10 +407,13 @@ class Attendant:
 
     def _see_off(self, leaving: _Leaving, now_s: float) -> tuple[Entry, ...]:
         at = self._at(leaving.left_at_s)
+        entries: tuple[Entry, ...] = ()
+        if self.desk.shop.baskets[leaving.session_id].is_open:
+            entries += tuple(self._look_again(leaving.session_id, leaving.left_at_s))
         if leaving.checkin_id is not None:
-            entries = self.desk.leave(leaving.checkin_id, at=at)
+            entries += self.desk.leave(leaving.checkin_id, at=at)
         else:
-            entries = self.desk.close(leaving.session_id, "exit", at=at)
+            entries += self.desk.close(leaving.session_id, "exit", at=at)
             self.departures.append(Departure(leaving.session_id, leaving.left_at_s, now_s))
         self._leaving.remove(leaving)
         return entries

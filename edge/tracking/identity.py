@@ -123,11 +123,10 @@ class Identities:
         }
         first.belief = {n: (1 - more) * a + more * b for n, (a, b) in mixed.items()}
         second.belief = {n: (1 - more) * b + more * a for n, (a, b) in mixed.items()}
-        for body, partner in ((first, other), (second, one)):
+        stamps = (_stamps(first, second, mixed, at_s), _stamps(second, first, mixed, at_s))
+        for body, partner, stamped in zip((first, second), (other, one), stamps, strict=True):
             body.mixed_with.add(partner)
-            body.mixed_at_s = {n: body.mixed_at_s.get(n, at_s) for n in mixed} | dict.fromkeys(
-                (n for n, (a, b) in mixed.items() if a != b), at_s
-            )
+            body.mixed_at_s = stamped
             body.recent, body.recent_count = {}, 0
 
     def apart(self, one: int, other: int) -> None:
@@ -196,6 +195,28 @@ class Identities:
         costs = -np.log(np.maximum(beliefs, 1e-9)) - 1e-3 * np.eye(len(labels))
         for row, column in assign(costs, 1e3).items():
             self._bodies[involved[row]].label = labels[column]
+
+
+def _stamps(
+    mine: _Body, partner: _Body, mixed: Mapping[str, tuple[float, float]], at_s: float
+) -> dict[str, float]:
+    """When each identity that a body may have came near enough to be taken for it.
+
+    What comes over from a partner who goes by another identity came to the partner before; it is
+    as old as it was there.
+    """
+    stamps = {}
+    for name, shares in mixed.items():
+        if name in (mine.label, partner.label):
+            stamps[name] = at_s
+            continue
+        told = [
+            body.mixed_at_s[name]
+            for body, share in zip((mine, partner), shares, strict=True)
+            if share > 0 and name in body.mixed_at_s
+        ]
+        stamps[name] = max(told, default=at_s)
+    return stamps
 
 
 def _scaled(weights: np.ndarray, masses: np.ndarray) -> np.ndarray:

@@ -36,6 +36,19 @@ class CheckIn:
 
 
 @dataclass(frozen=True)
+class Rival:
+    """A track that a check-in may have belonged to besides the one that it is bound to.
+
+    Attributes:
+        track_id: The track.
+        probability: How likely, 0 to 1.
+    """
+
+    track_id: str
+    probability: float
+
+
+@dataclass(frozen=True)
 class Member:
     """One person of a session.
 
@@ -43,7 +56,7 @@ class Member:
         checkin: How they checked in.
         state: Where they are in their visit.
         track_id: Their track; ``None`` until bound.
-        may_be: Tracks that the check-in could as well have belonged to.
+        may_be: Tracks that the check-in may have belonged to instead, likeliest first.
         changed_at_s: When the state was reached.
         bound_at_s: When the check-in was bound to its track; ``None`` until then.
     """
@@ -51,7 +64,7 @@ class Member:
     checkin: CheckIn
     state: MemberState
     track_id: str | None
-    may_be: tuple[str, ...]
+    may_be: tuple[Rival, ...]
     changed_at_s: float
     bound_at_s: float | None = None
 
@@ -104,18 +117,20 @@ class SessionSettings:
     Attributes:
         waits_s: A check-in waits so long for a track in the entry zone.
         settles_s: With several to choose from, wait so long for the others to check in too.
+        rethinks_s: Those who come or check in so much later can still change whose it was.
         seen_around_s: A track counts as at the entry when it was there within this time of the
             check-in.
+        gone_after_s: Who left the entry so long before a check-in is none of it.
         entry_margin_m: How far beyond the zone's border still counts.
-        order_is_clear_s: Two who came in at least so far apart check in in that order.
-        reader_is_clear_m: One who is nearer to the reader by this much is the one at the reader.
+        worth_telling: A track less likely than this to be a check-in's is not told as its rival.
         remembers_s: Closed sessions are known so long, for interactions that are judged late.
     """
 
     waits_s: float = 6.0
     settles_s: float = 1.0
+    rethinks_s: float = 5.0
     seen_around_s: float = 1.5
+    gone_after_s: float = 3.0
     entry_margin_m: float = 0.3
-    order_is_clear_s: float = 0.8
-    reader_is_clear_m: float = 0.5
+    worth_telling: float = 0.01
     remembers_s: float = 600.0

@@ -8,17 +8,19 @@ or the ledger.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from calibration.format import Floor, Point2
 from edge.errors import TrackingError
+from edge.tracking.entering import Entered, Entrant, entered, fitting
 from edge.tracking.session import (
     ChangeKind,
     CheckIn,
     Member,
     MemberState,
+    Rival,
     Session,
     SessionChange,
     SessionSettings,
@@ -26,14 +28,7 @@ from edge.tracking.session import (
 from edge.tracking.track import Track
 
 _REMEMBERED_CHECKINS: Final = 10_000
-_AT_THE_MOMENT_S: Final = 0.3
-
-
-@dataclass(frozen=True)
-class _AtEntry:
-    track_id: str
-    came_in_s: float
-    seen: tuple[tuple[float, Point2], ...]
+_IS_THERE: Final = 0.1
 
 
 class Sessions:
@@ -64,7 +59,8 @@ class Sessions:
         self._reader_m = reader_m
         self._sessions: dict[str, Session] = {}
         self._pending: list[CheckIn] = []
-        self._at_entry: dict[str, _AtEntry] = {}
+        self._bound: list[CheckIn] = []
+        self._at_entry: dict[str, Entrant] = {}
         self._session_of_track: dict[str, str] = {}
         self._taken: dict[str, None] = {}
 
@@ -145,105 +141,119 @@ class Sessions:
 
     def _remember_entries(self, at_s: float, tracks: Sequence[Track]) -> None:
         for track in tracks:
-            if not self._is_at_entry(track.position_m) or track.state in ("left", "lost"):
-                continue
             before = self._at_entry.get(track.track_id)
+            if track.state in ("left", "lost"):
+                if before is not None:
+                    self._at_entry[track.track_id] = replace(before, ended_s=at_s)
+                continue
+            if not self._is_at_entry(track.position_m):
+                continue
             if before is None:
                 came_in_s = track.first_seen_s if not track.found_inside else at_s
-                before = _AtEntry(track.track_id, came_in_s, ())
-            seen = (*before.seen[-200:], (at_s, track.position_m))
-            self._at_entry[track.track_id] = replace(before, seen=seen)
+                before = Entrant(track.track_id, came_in_s, ())
+            seen = (*before.seen[-200:], (at_s, track.position_m, math.hypot(*track.velocity_m_s)))
+            self._at_entry[track.track_id] = replace(before, seen=seen, ended_s=None)
+        for track in tracks:
+            if track.track_id in self._at_entry:
+                before = self._at_entry[track.track_id]
+                self._at_entry[track.track_id] = replace(before, swaps=track.swaps)
 
     def _bind_pending(self, at_s: float) -> list[SessionChange]:
+        """Bind who waits, and think again about whoever was bound just now."""
+        self._bound = [each for each in self._bound if at_s - each.at_s < self._settings.rethinks_s]
+        waiting = [each for each in self._pending if each.at_s <= at_s]
+        asked = sorted([*waiting, *self._bound], key=lambda each: (each.at_s, each.checkin_id))
+        if not asked:
+            return []
+        there = self._entrants(asked)
+        fit = fitting(asked, there, self._entries, self._settings, self._reader_m)
+        found = entered(asked, there, fit)
         changes: list[SessionChange] = []
-        for checkin in list(self._pending):
-            if checkin.at_s > at_s:
-                continue
-            there = self._candidates(checkin)
-            waited_s = at_s - checkin.at_s
-            rivals = [c for c in self._pending if c is not checkin and c.at_s <= at_s]
-            if not there:
-                if waited_s >= self._settings.waits_s:
-                    self._pending.remove(checkin)
-                    changes.append(self._nobody_there(checkin, at_s))
-                continue
-            if waited_s < self._settings.settles_s and (len(there) > 1 or rivals):
-                continue
-            chosen, may_be, reason = self._choose(checkin, there)
-            self._pending.remove(checkin)
-            changes.append(self._bind(checkin, chosen, may_be, at_s, reason))
+        for checkin in asked:
+            changes += self._settled(checkin, found, fit, at_s)
+        if changes:  # two may have exchanged theirs
+            self._session_of_track = {
+                member.track_id: name
+                for name, session in self._sessions.items()
+                for member in session.members
+                if member.track_id is not None
+            }
         return changes
 
-    def _candidates(self, checkin: CheckIn) -> list[_AtEntry]:
-        """Unbound tracks that were at the entry around a check-in, in the order they came in."""
-        around_s = self._settings.seen_around_s
-        there = [
+    def _entrants(self, asked: Sequence[CheckIn]) -> list[Entrant]:
+        """Who may be one of some check-ins: nobody who is known to be another."""
+        open_ids = {each.checkin_id for each in asked}
+        taken = {
+            member.track_id
+            for session in self._sessions.values()
+            for member in session.members
+            if member.checkin.checkin_id not in open_ids
+        }
+        return [each for each in self._at_entry.values() if each.track_id not in taken]
+
+    def _settled(
+        self,
+        checkin: CheckIn,
+        found: Entered,
+        fit: Mapping[tuple[str, str], float],
+        at_s: float,
+    ) -> list[SessionChange]:
+        """What is now known about one check-in, when that is something new."""
+        waited_s = at_s - checkin.at_s
+        track_id = found.best.get(checkin.checkin_id)
+        shares = found.shares.get(checkin.checkin_id, {})
+        if checkin in self._bound:
+            return [] if track_id is None else self._rebound(checkin, track_id, shares, at_s)
+        if track_id is None:
+            if waited_s < self._settings.waits_s:
+                return []
+            self._pending.remove(checkin)
+            return [self._nobody_there(checkin, at_s)]
+        there = [name for (c, name), p in fit.items() if c == checkin.checkin_id and p >= _IS_THERE]
+        rivals = [c for c in self._pending if c is not checkin and c.at_s <= at_s]
+        if waited_s < self._settings.settles_s and (len(there) != 1 or rivals):
+            return []
+        self._pending.remove(checkin)
+        self._bound.append(checkin)
+        return [self._bind(checkin, track_id, shares, at_s)]
+
+    def _rebound(
+        self, checkin: CheckIn, track_id: str, shares: Mapping[str, float], at_s: float
+    ) -> list[SessionChange]:
+        member = next(
             each
-            for each in self._at_entry.values()
-            if self.of_track(each.track_id) is None
-            and any(abs(at_s - checkin.at_s) <= around_s for at_s, _ in each.seen)
-        ]
-        if not there:  # nobody yet: whoever comes while the check-in waits
-            there = [
-                each
-                for each in self._at_entry.values()
-                if self.of_track(each.track_id) is None
-                and any(
-                    checkin.at_s <= at_s <= checkin.at_s + self._settings.waits_s
-                    for at_s, _ in each.seen
-                )
-            ]
-        return sorted(there, key=lambda each: (each.came_in_s, int(each.track_id[2:])))
-
-    def _choose(
-        self, checkin: CheckIn, there: Sequence[_AtEntry]
-    ) -> tuple[str, tuple[str, ...], str]:
-        """The track of a check-in, and those it could as well be."""
-        if len(there) == 1:
-            return self._only_one(checkin, there[0])
-        if self._reader_m is not None:
-            away = sorted(
-                (math.dist(self._place_at(each, checkin.at_s), self._reader_m), each.track_id)
-                for each in there
+            for each in self._sessions[checkin.group].members
+            if each.checkin.checkin_id == checkin.checkin_id
+        )
+        if member.track_id == track_id:
+            self._change(
+                checkin,
+                member.state,
+                member.changed_at_s,
+                track_id=track_id,
+                may_be=self._rivals(track_id, shares),
             )
-            if away[1][0] - away[0][0] >= self._settings.reader_is_clear_m:
-                return away[0][1], (), "nearest to the reader"
-        first = there[0]
-        close = tuple(
-            each.track_id
-            for each in there[1:]
-            if each.came_in_s - first.came_in_s < self._settings.order_is_clear_s
-        )
-        if not close:
-            return first.track_id, (), "first of those at the entry"
-        return first.track_id, close, f"came in together with {', '.join(close)}"
-
-    def _only_one(self, checkin: CheckIn, only: _AtEntry) -> tuple[str, tuple[str, ...], str]:
-        """The one unbound track; doubted when it had walked on while others stood at the entry."""
-        if self._stood_there(only, checkin.at_s):
-            return only.track_id, (), "alone at the entry"
-        others = tuple(
-            name
-            for name, each in self._at_entry.items()
-            if name != only.track_id and self._stood_there(each, checkin.at_s)
-        )
-        if not others or only.seen[-1][0] >= checkin.at_s:
-            return only.track_id, (), "alone at the entry"
-        return only.track_id, others, f"had walked on while {', '.join(others)} stood at the entry"
-
-    @staticmethod
-    def _stood_there(each: _AtEntry, at_s: float) -> bool:
-        return any(abs(seen_s - at_s) <= _AT_THE_MOMENT_S for seen_s, _ in each.seen)
-
-    @staticmethod
-    def _place_at(each: _AtEntry, at_s: float) -> Point2:
-        return min(each.seen, key=lambda seen: abs(seen[0] - at_s))[1]
+            return []
+        return [self._bind(checkin, track_id, shares, at_s)]
 
     def _bind(
-        self, checkin: CheckIn, track_id: str, may_be: tuple[str, ...], at_s: float, reason: str
+        self, checkin: CheckIn, track_id: str, shares: Mapping[str, float], at_s: float
     ) -> SessionChange:
-        self._change(checkin, "bound", at_s, track_id=track_id, may_be=may_be)
+        rivals = self._rivals(track_id, shares)
+        self._change(checkin, "bound", at_s, track_id=track_id, may_be=rivals)
+        told = ", ".join(f"{each.track_id} {each.probability:.0%}" for each in rivals)
+        reason = f"fits best at the entry, {shares[track_id]:.0%}"
+        if told:
+            reason += f"; it may have been {told}"
         return SessionChange("bound", at_s, checkin.group, checkin.checkin_id, track_id, reason)
+
+    def _rivals(self, track_id: str, shares: Mapping[str, float]) -> tuple[Rival, ...]:
+        found = [
+            Rival(name, round(share, 4))
+            for name, share in shares.items()
+            if name != track_id and share >= self._settings.worth_telling
+        ]
+        return tuple(sorted(found, key=lambda each: (-each.probability, each.track_id)))
 
     def _nobody_there(self, checkin: CheckIn, at_s: float) -> SessionChange:
         self._change(checkin, "nobody_there", at_s)
@@ -264,7 +274,7 @@ class Sessions:
         at_s: float,
         *,
         track_id: str | None = None,
-        may_be: tuple[str, ...] = (),
+        may_be: tuple[Rival, ...] = (),
     ) -> None:
         session = self._sessions[checkin.group]
         members = tuple(
@@ -275,7 +285,7 @@ class Sessions:
                 may_be=may_be,
                 changed_at_s=at_s,
                 bound_at_s=at_s
-                if state == "bound" and each.bound_at_s is None
+                if state == "bound" and (each.bound_at_s is None or each.track_id != track_id)
                 else each.bound_at_s,
             )
             if each.checkin.checkin_id == checkin.checkin_id

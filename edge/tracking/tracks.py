@@ -381,7 +381,7 @@ class Tracks:
         walked_out = each.was_inside and not self._within(self._outline, each.last_at_m, 0.0)
         if door and walked_out and out_s >= self._settings.out_after_s - 1e-9:
             return "left", f"went out at {door} {out_s:.1f} s ago"
-        outside = not self._within(self._outline, each.motion.position_m, -0.05)
+        outside = each.was_inside and not self._within(self._outline, each.motion.position_m, -0.05)
         if door and unseen_s >= self._settings.left_after_s * (0.5 if outside else 1.0) - 1e-9:
             return "left", f"last seen at {door}, then unseen for {unseen_s:.1f} s"
         if unseen_s >= self._settings.lost_after_s - 1e-9:

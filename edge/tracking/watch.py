@@ -46,11 +46,14 @@ class FloorMoment:
         scan: Who was seen.
         tracks: Who is where because of it.
         cameras: Whose frames it rests on; a silent camera is missing.
+        astray: Overhead cameras that are known not to be where they were calibrated: where only
+            they look, nobody's place is known well enough.
     """
 
     scan: FloorScan
     tracks: tuple[Track, ...]
     cameras: tuple[str, ...]
+    astray: tuple[str, ...] = ()
 
 
 class FloorWatch:
@@ -82,6 +85,23 @@ class FloorWatch:
         self._waiting: dict[str, deque[Frame]] = {name: deque() for name in cameras}
         self._latest_s = -math.inf
         self._tick = -1
+        self._astray: tuple[str, ...] = ()
+        self._left_out: frozenset[str] = frozenset()
+
+    def see_by(self, observer: FloorObserver) -> None:
+        """Find people by something else from now on; whoever is followed is followed on."""
+        self._observer = observer
+
+    def trust(self, astray: Collection[str]) -> None:
+        """Say which cameras are known to have been moved; they are left out while others look.
+
+        Where all are astray all are used: whoever is inside must still be seen to leave.
+        """
+        self._astray = tuple(sorted(astray))
+        others = self._waiting.keys() - set(astray)
+        self._left_out = frozenset(astray) if others else frozenset()
+        for name in self._left_out:
+            self._waiting[name].clear()
 
     def wants(self, camera: str, captured_at_s: float) -> bool:
         """Whether a frame of this time would be looked at; the others need no decoding."""
@@ -103,6 +123,8 @@ class FloorWatch:
                 f"camera {frame.camera} is not one of the overhead cameras "
                 f"{', '.join(sorted(self._waiting))}; send its frames elsewhere"
             )
+        if frame.camera in self._left_out:
+            return ()
         if self.wants(frame.camera, frame.captured_at_s):
             self._waiting[frame.camera].append(frame)
         self._latest_s = max(self._latest_s, frame.captured_at_s)
@@ -126,7 +148,7 @@ class FloorWatch:
         oldest_s = [queue[0].captured_at_s for queue in self._waiting.values() if queue]
         if not oldest_s:
             return False
-        everybody = len(oldest_s) == len(self._waiting)
+        everybody = len(oldest_s) == len(self._waiting) - len(self._left_out)
         return everybody or self._latest_s - min(oldest_s) >= self._silent_after_s
 
     def _look(self) -> FloorMoment:
@@ -144,4 +166,4 @@ class FloorWatch:
         at_s = max(frame.captured_at_s for frame in now.values())
         images = {name: frame.image for name, frame in now.items()}
         scan = self._observer.observe(images, at_s, self.tracks.predicted_m(at_s))
-        return FloorMoment(scan, self.tracks.update(scan), tuple(now))
+        return FloorMoment(scan, self.tracks.update(scan), tuple(now), self._astray)

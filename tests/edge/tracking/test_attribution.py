@@ -11,7 +11,7 @@ from edge.events import Evidence, InteractionEvent
 from edge.tracking.attribution import Attribution, attribute
 from edge.tracking.history import TrackHistory
 from edge.tracking.identity import Swap
-from edge.tracking.session import CheckIn, Member, Session
+from edge.tracking.session import CheckIn, Member, Rival, Session
 from edge.tracking.silhouettes import Silhouettes
 from tests.edge.tracking.pictures import SHELF
 from tests.edge.tracking.test_sessions import track
@@ -37,7 +37,7 @@ def event(floor_m: Point2 = FRONT, at_s: float = 10.0) -> InteractionEvent:
     )
 
 
-def member(number: int, track_id: str | None, may_be: tuple[str, ...] = ()) -> Member:
+def member(number: int, track_id: str | None, may_be: tuple[Rival, ...] = ()) -> Member:
     checkin = CheckIn(f"c-{number}", 1.0, "hash", f"shopper-{number}", "shopper", f"c-{number}")
     return Member(checkin, "bound", track_id, may_be, 1.0)
 
@@ -135,7 +135,7 @@ def test_a_swap_within_one_group_does_not_matter() -> None:
 
 
 def test_an_uncertain_checkin_is_left_to_a_person() -> None:
-    unsure = session(1, member(1, "t-1", may_be=("t-2",)))
+    unsure = session(1, member(1, "t-1", may_be=(Rival("t-2", 0.5),)))
     sure = session(2, member(2, "t-2"))
     found = judged({"t-1": (1.0, 1.0), "t-2": (3.0, 4.0)}, [unsure, sure])
     assert found.kind == "several"

@@ -52,7 +52,11 @@ def test_a_checkin_binds_the_track_at_the_entry_and_the_session_ends_at_the_exit
     sessions = Sessions(SHOP)
     assert kinds(sessions.check_in(checkin(1, 2.0))) == ["opened"]
     [bound] = sessions.update(2.1, [track("t-1", 2.1), track("t-9", 2.1, INSIDE)])
-    assert (bound.kind, bound.track_id, bound.reason) == ("bound", "t-1", "alone at the entry")
+    assert (bound.kind, bound.track_id, bound.reason) == (
+        "bound",
+        "t-1",
+        "fits best at the entry, 100%",
+    )
     assert sessions.update(9.0, [track("t-1", 9.0, INSIDE)]) == ()
     left, closed = sessions.update(20.0, [track("t-1", 20.0, (5.4, 0.5), state="left")])
     assert (left.kind, closed.kind, closed.at_s) == ("left", "closed", 20.0)
@@ -96,10 +100,11 @@ def test_who_had_walked_on_while_others_stood_at_the_reader_is_not_bound_beyond_
     sessions.update(2.0, [track("t-1", 2.0), track("t-2", 2.0)])
     sessions.update(3.0, [track("t-1", 3.0), track("t-2", 3.0, INSIDE)])
     sessions.check_in(checkin(2, 3.1))
-    [bound] = sessions.update(3.2, [track("t-1", 3.2), track("t-2", 3.2, INSIDE)])
-    assert (bound.track_id, bound.reason) == ("t-2", "had walked on while t-1 stood at the entry")
+    both = [track("t-1", 3.2), track("t-2", 3.2, INSIDE)]
+    [bound] = sessions.update(3.2, both)
+    assert bound.track_id == "t-2"
     [_, second] = sessions.sessions()
-    assert second.members[0].may_be == ("t-1",)
+    assert [rival.track_id for rival in second.members[0].may_be] == ["t-1"]
 
 
 def test_two_at_the_entry_are_bound_in_the_order_they_came_in() -> None:
@@ -120,17 +125,63 @@ def test_two_who_came_in_together_are_bound_and_marked_as_exchangeable() -> None
     sessions.check_in(checkin(2, 2.95))
     for at_s in (3.0, 4.0):
         sessions.update(at_s, [replace(each, at_s=at_s) for each in both])
-    first = sessions.sessions()[0].members[0]
-    assert (first.track_id, first.may_be) == ("t-1", ("t-2",))
+    first, second = (session.members[0] for session in sessions.sessions())
+    [rival] = first.may_be
+    assert (first.track_id, second.track_id, rival.track_id) == ("t-1", "t-2", "t-2")
+    assert 0.2 < rival.probability < 0.5
+    # Whoever is the one is not the other.
+    assert second.may_be[0].probability == rival.probability
+
+
+def test_who_had_gone_before_a_checkin_is_not_taken_for_whoever_stands_there() -> None:
+    sessions = Sessions(SHOP)
+    sessions.update(3.0, [track("t-1", 3.0), track("t-2", 3.0, (0.5, -0.2), first_seen_s=2.5)])
+    gone = track("t-2", 3.6, (0.5, -0.2), state="left")
+    sessions.update(3.6, [track("t-1", 3.6), gone])
+    sessions.check_in(checkin(1, 3.7))
+    sessions.update(4.0, [track("t-1", 4.0), track("t-3", 4.0, (0.9, 0.9), first_seen_s=3.9)])
+    sessions.check_in(checkin(2, 5.2))
+    for at_s in (5.3, 6.5):
+        sessions.update(at_s, [track("t-1", at_s, INSIDE), track("t-3", at_s, (0.9, 0.9))])
+    assert bindings(sessions) == {"c-1": "t-1", "c-2": "t-3"}
+    assert all(not m.may_be for s in sessions.sessions() for m in s.members)
+
+
+def test_who_walks_by_the_reader_did_not_check_in_where_somebody_stands() -> None:
+    sessions = Sessions(SHOP)
+    walking = track("t-1", 3.0, first_seen_s=2.0, velocity_m_s=(1.0, 0.4))
+    sessions.update(3.0, [walking, track("t-2", 3.0, (0.9, 0.9), first_seen_s=2.1)])
+    sessions.check_in(checkin(1, 3.0))
+    inside = track("t-1", 4.2, INSIDE, first_seen_s=2.0)
+    [bound] = sessions.update(4.2, [inside, track("t-2", 4.2, (0.9, 0.9), first_seen_s=2.1)])
+    assert bound.track_id == "t-2"
+
+
+def test_a_later_checkin_tells_whose_the_one_before_was() -> None:
+    sessions = Sessions(SHOP)
+    both = [track("t-1", 3.0, first_seen_s=2.0), track("t-2", 3.0, first_seen_s=2.05)]
+    sessions.check_in(checkin(1, 3.0))
+    sessions.update(3.0, both)
+    [bound] = sessions.update(4.2, [replace(each, at_s=4.2) for each in both])
+    assert bound.track_id == "t-1"
+    # The other one has walked on, and t-1 is who still stands there when somebody checks in.
+    for at_s in (5.0, 6.0, 7.0):
+        sessions.update(at_s, [track("t-1", at_s), track("t-2", at_s, INSIDE)])
+    sessions.check_in(checkin(2, 6.9))
+    changes = sessions.update(7.0, [track("t-1", 7.0), track("t-2", 7.0, INSIDE)])
+    changes += sessions.update(8.0, [track("t-1", 8.0), track("t-2", 8.0, INSIDE)])
+    assert bindings(sessions) == {"c-1": "t-2", "c-2": "t-1"}
+    assert {change.kind for change in changes} == {"bound"}
+    assert [sessions.of_track(name) for name in ("t-1", "t-2")] == list(sessions.sessions())[::-1]
 
 
 def test_who_stands_at_the_reader_is_the_one_who_checks_in() -> None:
     sessions = Sessions(SHOP, reader_m=(1.0, 1.0))
     both = [track("t-1", 3.0, (0.2, 0.2)), track("t-2", 3.0, (0.95, 0.9))]
     sessions.check_in(checkin(1, 3.0))
-    sessions.update(3.0, both)
-    [bound] = sessions.update(4.2, [replace(each, at_s=4.2) for each in both])
-    assert (bound.track_id, bound.reason) == ("t-2", "nearest to the reader")
+    [bound] = sessions.update(3.0, both)
+    assert bound.track_id == "t-2"
+    assert bound.reason.startswith("fits best at the entry, 99%")
 
 
 def test_a_group_is_one_session_that_ends_with_its_last_member() -> None:
