@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from edge.errors import GoldenCropsError
 from edge.runtime.base import Embedder
 from models.bundle import GOLDEN_TOLERANCE, Bundle
+
+# Half precision is a device's own choice, so no publisher states it.
+TOLERANCE: Final[Mapping[str, float]] = {"fp16": 0.002, "bf16": 0.005, **GOLDEN_TOLERANCE}
 
 
 def golden_deviation(bundle: Bundle, embedder: Embedder) -> float:
@@ -31,7 +37,7 @@ def check_golden(bundle: Bundle, embedder: Embedder, tolerance: float | None = N
         bundle: The bundle.
         embedder: A backend that serves its network.
         tolerance: Largest cosine distance allowed; ``None`` takes the precision's usual one
-            (``GOLDEN_TOLERANCE``).
+            (``TOLERANCE``).
 
     Returns:
         The largest cosine distance found.
@@ -41,7 +47,7 @@ def check_golden(bundle: Bundle, embedder: Embedder, tolerance: float | None = N
     """
     deviation = golden_deviation(bundle, embedder)
     description = embedder.describe()
-    allowed = GOLDEN_TOLERANCE[description.precision] if tolerance is None else tolerance
+    allowed = TOLERANCE[description.precision] if tolerance is None else tolerance
     if deviation > allowed:
         raise GoldenCropsError(
             f"golden crops of {bundle.manifest.category} {bundle.manifest.version} come out "

@@ -21,7 +21,8 @@ from edge.events import EmbedderDescription
 from edge.runtime.base import Embedder
 from models.bundle import Bundle
 
-Precision = Literal["auto", "fp32", "int8"]
+Precision = Literal["auto", "fp32", "fp16", "int8"]
+ChosenPrecision = Literal["fp32", "fp16", "int8"]
 
 CPU_PROVIDER: Final = "CPUExecutionProvider"
 INPUT_NAME: Final = "crops"
@@ -97,7 +98,7 @@ def require_installed(asked: Sequence[str]) -> None:
 
 def choose_precision(
     precision: Precision, ships_int8: bool, providers: Sequence[str]
-) -> tuple[Literal["fp32", "int8"], str]:
+) -> tuple[ChosenPrecision, str]:
     """Which network to run, and why in words.
 
     Args:
@@ -107,8 +108,12 @@ def choose_precision(
         providers: Execution providers, first choice first.
 
     Raises:
-        EmbedderError: INT8 was asked for and the bundle has none.
+        EmbedderError: INT8 was asked for and the bundle has none, or fp16 on the CPU.
     """
+    if precision == "fp16" and providers[0] == CPU_PROVIDER:
+        raise EmbedderError(
+            "the CPU does not gain from fp16: use precision auto, int8 or fp32, or a GPU"
+        )
     if precision == "int8" and not ships_int8:
         raise EmbedderError(
             "the bundle ships no INT8 network (it lost more than a point, or was left out): "
@@ -133,7 +138,7 @@ class OnnxRuntimeEmbedder(Embedder):
         space_id: str,
         input_size_px: int,
         embedding_dim: int,
-        precision: Literal["fp32", "int8"],
+        precision: ChosenPrecision,
         why: str,
         providers: Sequence[str] = (CPU_PROVIDER,),
         threads: int | None = None,
@@ -165,6 +170,7 @@ class OnnxRuntimeEmbedder(Embedder):
         precision: Precision = "auto",
         providers: Sequence[str] = (CPU_PROVIDER,),
         threads: int | None = None,
+        why: str = "",
     ) -> OnnxRuntimeEmbedder:
         """Open the network of a verified bundle.
 
@@ -173,20 +179,21 @@ class OnnxRuntimeEmbedder(Embedder):
             precision: ``auto`` takes INT8 where the bundle ships it and the CPU computes.
             providers: Execution providers, first choice first; nothing else is accepted.
             threads: Threads inside one operator; ``None`` takes every core.
+            why: Why this backend, in words.
 
         Raises:
             RuntimeUnavailableError: A provider is not installed or was silently not used.
             EmbedderError: The network cannot be opened or is not what the manifest says.
         """
         manifest = bundle.manifest
-        chosen, why = choose_precision(precision, manifest.quantisation.int8_shipped, providers)
+        chosen, reason = choose_precision(precision, manifest.quantisation.int8_shipped, providers)
         return cls(
-            bundle.network_path(chosen),
+            bundle.network_path("trt" if chosen == "fp16" else chosen),
             space_id=manifest.space_id,
             input_size_px=manifest.preprocessing.input_size_px,
             embedding_dim=manifest.embedding_dim,
             precision=chosen,
-            why=why,
+            why=f"{why}; {reason}" if why else reason,
             providers=providers,
             threads=threads,
         )
