@@ -18,7 +18,7 @@ DEMO_PORT ?= 0
 .NOTPARALLEL: # two pips in one environment would trip over each other
 
 help:
-	@echo "make demo     run a recorded shop in real time: live page, receipts, scoreboard (no torch)"
+	@echo "make demo     run a recorded shop in real time: dashboard, receipts, scoreboard (no torch)"
 	@echo "make test     run all tests               make check    style, types, import contracts"
 	@echo "make lint     rewrite what can be fixed   make bench    speed ratios"
 	@echo "make install  everything a developer needs, in $(VENV)"
@@ -38,13 +38,15 @@ $(VENV)/.installed-all: pyproject.toml | $(VENV)/bin/python
 
 install: $(VENV)/.installed-all
 
-# The shop's bundle travels without its network, which the default bundle has already.
+# The shop's bundle travels without its network, which the default bundle has already. Before a
+# terminal somebody looks at the dashboard, so it stays there until Ctrl-C.
 demo: $(VENV)/.installed-edge
 	@test -f models/pretrained/groceries/manifest.json || \
 	  { echo "make demo: no models/pretrained/groceries; is the checkout complete?" >&2; exit 1; }
 	@$(BIN)/python -m models.bundle deploy/demo/bundle-parts \
 	  --network models/pretrained/groceries --out deploy/demo/bundles/groceries
-	@$(BIN)/walkout-edge run deploy/demo/store.yaml --port $(DEMO_PORT)
+	@stay=; if test -t 1; then stay=--stay; fi; \
+	  $(BIN)/walkout-edge run deploy/demo/store.yaml --port $(DEMO_PORT) $$stay
 
 test: $(VENV)/.installed-all system-packages
 	$(BIN)/python -m pytest

@@ -10,6 +10,7 @@ step, so a power cut leaves either the old or the new, whole. Times come from ou
     shop/calibration/history/0001.json ...     the versions that were replaced, oldest first
     shop/calibration/history/record.jsonl      one line a change: when, by whom, why, checksums
     shop/calibration/reference/<camera>.png    what the camera saw when it was placed
+    shop/calibration/history/0001-<camera>.png, 0001-planogram.json    what was replaced then
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from calibration.format import (
     read_calibration,
 )
 from calibration.pictures import read_picture
+from calibration.planogram import Planogram
 
 
 class Change(Closed):
@@ -127,6 +129,8 @@ def version_before(path: Path, number: int) -> Calibration:
 def save_reference(path: Path, camera: str, grey: NDArray[np.uint8]) -> Path:
     """Keep what a camera saw when it was placed: drift is measured against it.
 
+    The picture that is replaced stays in the history, under the number of the newest change.
+
     Args:
         path: The ``calibration.json``.
         camera: Its name.
@@ -135,12 +139,17 @@ def save_reference(path: Path, camera: str, grey: NDArray[np.uint8]) -> Path:
     Raises:
         CalibrationError: It cannot be written.
     """
-    target = _reference(path, camera)
+    target = reference_path(path, camera)
     good, encoded = cv2.imencode(".png", grey)
     if not good:
         raise CalibrationError(f"{camera}: its picture cannot be encoded")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            number = len(read_record(path))
+            history = path.parent / "calibration" / "history"
+            history.mkdir(parents=True, exist_ok=True)
+            _write_whole(history / f"{number:04d}-{camera}.png", target.read_bytes())
         _write_whole(target, encoded.tobytes())
     except OSError as err:
         raise CalibrationError(f"{target}: cannot be saved: {err.strerror or err}") from err
@@ -153,10 +162,33 @@ def read_reference(path: Path, camera: str) -> NDArray[np.uint8]:
     Raises:
         PictureError: There is none, or it cannot be read.
     """
-    return read_picture(_reference(path, camera))
+    return read_picture(reference_path(path, camera))
 
 
-def _reference(path: Path, camera: str) -> Path:
+def save_planogram(path: Path, planogram: Planogram) -> None:
+    """Save a planogram; the one that it replaces stays in the history as the newest change's.
+
+    Args:
+        path: The ``planogram.json``.
+        planogram: The new one.
+
+    Raises:
+        CalibrationError: It cannot be written.
+    """
+    content = (planogram.model_dump_json(indent=2) + "\n").encode()
+    try:
+        if path.exists() and path.read_bytes() != content:
+            history = path.parent / "calibration" / "history"
+            history.mkdir(parents=True, exist_ok=True)
+            number = len(read_record(path)) + 1
+            _write_whole(history / f"{number:04d}-planogram.json", path.read_bytes())
+        _write_whole(path, content)
+    except OSError as err:
+        raise CalibrationError(f"{path}: cannot be saved: {err.strerror or err}") from err
+
+
+def reference_path(path: Path, camera: str) -> Path:
+    """Where a camera's reference picture lies, whether there is one or not."""
     return path.parent / "calibration" / "reference" / f"{camera}.png"
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from edge.cli import bundle, config, recognise, replay, run, updates
+from edge.cli import bundle, calibrate, config, people, recognise, replay, run, updates
 from edge.cli.errors import FAILED, PROGRAM, complain
 
 app = typer.Typer(
@@ -25,7 +25,9 @@ recognise.register(app)
 bundle.register(app)
 replay.register(app)
 run.register(app)
+calibrate.register(app)
 config.register(app)
+people.register(app)
 updates.register(app)
 
 # Typer keeps the base of its usage errors to itself and has moved it between releases; it is the

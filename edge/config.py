@@ -124,6 +124,19 @@ class FloorSettings(_Closed):
     reach: ReachSettings = ReachSettings()
 
 
+class PlaceSettings(_Closed):
+    """How it is noticed that a camera was moved.
+
+    Attributes:
+        look_every_s: Between two looks at a camera; a move is red after three to five of them.
+        repair_by_markers: Whether a shelf camera that moved a little is put right by its fixture's
+            markers without a person; the record says so.
+    """
+
+    look_every_s: Annotated[float, Field(ge=1, le=30)] = 4.0
+    repair_by_markers: bool = True
+
+
 class CheckoutSettings(_Closed):
     """When receipts are issued and how long anything is waited for.
 
@@ -228,18 +241,33 @@ class LinkSettings(BrokerSettings):
 
 
 class PageSettings(_Closed):
-    """The live page, metrics and health.
+    """The dashboard, its API, metrics and health.
 
     Attributes:
         host: Address to listen at; only this machine unless told otherwise.
         port: 0 takes any that is free.
-        token_env: Environment variable with the bearer token that whoever is not on this machine
-            needs to see the page or to check somebody in; ``null`` lets nobody else do so.
+        names: Host names by which others call this device, beside its own; whoever asks by an
+            address needs none.
+        certificate: PEM file of the device's certificate and those that signed it; ``null``
+            serves without encryption.
+        key: PEM file of its private key.
+        idle_s: Whoever does nothing for so long has to sign in again.
+        longest_s: So does everybody so long after signing in.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    token_env: EnvironmentName | None = None
+    names: tuple[Annotated[str, Field(pattern=r"^[0-9A-Za-z.-]{1,253}$")], ...] = ()
+    certificate: Path | None = None
+    key: Path | None = None
+    idle_s: Annotated[float, Field(ge=60)] = 8 * 3600.0
+    longest_s: Annotated[float, Field(ge=60)] = 24 * 3600.0
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> PageSettings:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together; give both or neither")
+        return self
 
 
 class CameraDefaults(_Closed):
@@ -269,13 +297,14 @@ class StoreConfig(_Closed):
         camera_defaults: For all cameras.
         cameras: By the names of the calibration.
         floor: How the floor is watched.
+        drift: How cameras that were moved are noticed.
         interaction: How shelves are watched.
         interaction_overrides: By camera, where one needs something else.
         checkout: When receipts are issued.
         till: ``null`` hands nothing over.
         mqtt: ``null`` announces nothing.
         updates: How bundles are kept up to date; ``null`` keeps those that are named.
-        page: ``null`` serves none.
+        page: The dashboard; ``null`` serves none.
         state: Folder of the ledger and the evidence; made when it is not there.
         evidence_days: Crops older than this are deleted.
         threads: Of the network; 1 leaves the other cores to the cameras.
@@ -293,6 +322,7 @@ class StoreConfig(_Closed):
     camera_defaults: CameraDefaults = CameraDefaults()
     cameras: Annotated[dict[str, CameraSettings], Field(min_length=1)]
     floor: FloorSettings = FloorSettings()
+    drift: PlaceSettings = PlaceSettings()
     interaction: ChangeSettings = ChangeSettings()
     interaction_overrides: dict[str, ChangeSettings] = Field(default_factory=dict)
     checkout: CheckoutSettings = CheckoutSettings()
@@ -319,7 +349,7 @@ class StoreConfig(_Closed):
             )
         if self.checkins is not None and not recorded:
             raise ValueError(
-                "checkins is for recorded shops; with live cameras, check-ins come over HTTP"
+                "checkins is for recorded shops; with live cameras, check-ins come over the API"
             )
         complaint = self._role_complaint()
         if complaint is not None:

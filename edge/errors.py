@@ -8,6 +8,8 @@
     |   +-- GoldenCropsError      golden crops come out differently from what the bundle expects
     +-- MatchingError             bundles that cannot serve together, queries of the wrong shape
     +-- SourceError               a photo folder or a video that cannot be read
+    +-- SearchError               a picture cannot be searched as it was asked for
+    |   +-- SearchBusyError         too many pictures wait; ask again
     +-- NothingRecognisedError    not one of the given pictures could be looked at
     +-- CameraError               a camera that gives no frame
     |   +-- CameraSetupError        its settings or its software are wrong; waiting mends nothing
@@ -19,6 +21,10 @@
     |   +-- DetectorError         a person detector cannot be opened or does not give what it should
     +-- ConfigError               store.yaml, or what it names, cannot be used
     +-- QueueFullError            a channel that drops nothing had no room in time
+    +-- AccountError              people or tokens of the dashboard cannot be changed that way
+    |   +-- AccountMissingError     there is no such person or token
+    |   +-- AccountsFileError       the file of people and tokens cannot be read or written
+    +-- BusyError                 the dashboard has no turn free now; worth trying again
     +-- LinkError                 what one device of a shop told another cannot be used
     +-- UpdateError               a step of an update that could not be taken; what serves goes on
     |   +-- UpdateHeldError         the step waits: the device ends, or it is not the time for it
@@ -30,6 +36,7 @@
     |   +-- DiskRoomError           there is no room for a release
     |   +-- JournalError            what the agent remembers cannot be read or written
     +-- CheckoutError             a step of the checkout that the basket's state does not allow
+        +-- NotThereError         there is no such thing here (any more)
         +-- PriceError            a product has no price that the shop can charge
         +-- LedgerError           the ledger cannot be opened or written
         |   +-- LedgerDamagedError    rows are missing or changed, or the file is no ledger
@@ -73,6 +80,14 @@ class SourceError(WalkoutEdgeError):
     """A path given to be recognised is no photo, folder or video that can be read."""
 
 
+class SearchError(WalkoutEdgeError):
+    """A picture cannot be searched as it was asked for: another filter, or another polygon."""
+
+
+class SearchBusyError(SearchError):
+    """Too many pictures wait to be searched, or the answer did not come in time."""
+
+
 class NothingRecognisedError(WalkoutEdgeError):
     """None of the given pictures could be looked at."""
 
@@ -87,6 +102,10 @@ class DetectorError(TrackingError):
 
 class CheckoutError(WalkoutEdgeError):
     """A step of the checkout that cannot be taken: an unknown session, a settled review."""
+
+
+class NotThereError(CheckoutError):
+    """There is no such session, review, line, camera or picture here (any more)."""
 
 
 class PriceError(CheckoutError):
@@ -149,6 +168,22 @@ class ConfigError(WalkoutEdgeError):
 
 class QueueFullError(WalkoutEdgeError):
     """A channel that drops nothing had no room in the time given."""
+
+
+class AccountError(WalkoutEdgeError):
+    """People or tokens of the dashboard cannot be changed in this way."""
+
+
+class AccountMissingError(AccountError):
+    """There is no such person or token."""
+
+
+class AccountsFileError(AccountError):
+    """The file of people and tokens cannot be read or written."""
+
+
+class BusyError(WalkoutEdgeError):
+    """The dashboard has no turn free for this now; it may have soon."""
 
 
 class LinkError(WalkoutEdgeError):

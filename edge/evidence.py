@@ -81,10 +81,14 @@ class EvidenceFolder:
 
     def read(self, name: str) -> bytes | None:
         """A stored crop as JPEG; ``None`` where there is none, or the name leads elsewhere."""
-        path = (self.folder / name).resolve()
-        if path.suffix != ".jpg" or not path.is_relative_to(self.folder.resolve()):
+        try:
+            path = (self.folder / name).resolve()
+            if path.suffix != ".jpg" or not path.is_relative_to(self.folder.resolve()):
+                return None
+            return path.read_bytes() if path.is_file() else None
+        except (OSError, ValueError):
+            # Names come from outside: too long for a file, or with a character that none can have.
             return None
-        return path.read_bytes() if path.is_file() else None
 
     def forget(self, now_wall_s: float, keep_days: float) -> int:
         """Delete the crops of days that are over for longer than they are kept.

@@ -81,13 +81,23 @@ class Health:
             for each in self.workers
             if each.status == "crashed"
         )
+        moved = (each.place.reason for each in self.cameras if each.place.light == "red")
         devices = (
             f"device {each.device} is {each.status}: {each.reason}"
             for each in self.devices
             if each.status != "well"
         )
         trouble = (each for each in (self.link_trouble, self.ledger_trouble) if each is not None)
-        return (*self.sick, *crashed, *cameras, *devices, *trouble)
+        return (*self.sick, *crashed, *cameras, *moved, *devices, *trouble)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What wants looking after soon and stops nothing; empty when nothing does."""
+        return tuple(
+            each.place.reason
+            for each in self.cameras
+            if each.place.light in ("amber", "unwatched") and each.place.reason
+        )
 
 
 def metrics_text(health: Health) -> str:
@@ -122,8 +132,14 @@ def _camera_metrics(cameras: tuple[CameraState, ...]) -> Iterator[Metric]:
     reconnects = CounterMetricFamily(
         "walkout_camera_reconnects", "Connections after the first.", labels=["camera"]
     )
+    in_place = GaugeMetricFamily(
+        "walkout_camera_in_place",
+        "1 while a camera is not known to have been moved.",
+        labels=["camera", "light"],
+    )
     for each in cameras:
         up.add_metric([each.camera, each.status], float(each.status in _WELL))
+        in_place.add_metric([each.camera, each.place.light], float(each.place.light != "red"))
         if each.frame_age_s is not None:
             age.add_metric([each.camera], each.frame_age_s)
         counters = each.counters
@@ -137,7 +153,7 @@ def _camera_metrics(cameras: tuple[CameraState, ...]) -> Iterator[Metric]:
         ):
             frames.add_metric([each.camera, fate], count)
         reconnects.add_metric([each.camera], counters.reconnects)
-    yield from (up, age, frames, reconnects)
+    yield from (up, in_place, age, frames, reconnects)
 
 
 def _device_metrics(health: Health) -> Iterator[Metric]:

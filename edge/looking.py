@@ -16,9 +16,9 @@ from edge.cameras.newest import NewestFrame
 from edge.errors import CameraEndedError, CameraStalledError
 from edge.events import Frame
 from edge.queues import MOMENTS, SIGHTINGS, Inbox
+from edge.shop.floor import FloorCameras
 from edge.shop.shelves import ShelfCamera
 from edge.stages import StageClock
-from edge.tracking.watch import FloorWatch
 from edge.workers import Pulse
 
 _IDLE_S: Final = 0.005
@@ -123,7 +123,7 @@ class LookingAtFloor(Looking):
         cameras: Mapping[str, NewestFrame],
         inbox: Inbox,
         stages: StageClock,
-        floor: FloorWatch,
+        floor: FloorCameras,
     ) -> None:
         super().__init__(cameras, inbox, stages)
         self._floor = floor
@@ -134,7 +134,7 @@ class LookingAtFloor(Looking):
         # None of these cameras rests: pictures of one moment must be of one moment, and resting
         # cameras fall out of step.
         with self._stages.stage("floor"):
-            moments = self._floor.add(frame)
+            moments = self._floor.look(frame)
         for moment in moments:
             self._inbox.send(MOMENTS, moment)
 

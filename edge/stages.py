@@ -61,7 +61,7 @@ class TimedRecogniser:
         self._recogniser = recogniser
         self._stages = stages
 
-    def recognise(self, crops: Sequence[NDArray[np.uint8]]) -> Recognition:
+    def recognise(self, crops: Sequence[NDArray[np.uint8]]) -> Recognition | None:
         """Recognise one object by all its crops."""
         with self._stages.stage("recognise"):
             return self._recogniser.recognise(crops)

@@ -48,24 +48,43 @@ def read_photo(path: Path, max_pixels: int = 100_000_000) -> NDArray[np.uint8]:
         PhotoError: Missing, empty, broken, too small or too large, or no photo.
     """
     content = _read_bytes(path, max_pixels * _BYTES_PER_PIXEL + _HEADER_SLACK_BYTES)
-    width, height = _size_in_header(path, content)
+    return decode_photo(content, str(path), max_pixels)
+
+
+def decode_photo(content: bytes, name: str, max_pixels: int = 100_000_000) -> NDArray[np.uint8]:
+    """Decode a photo that did not come as a file, just as ``read_photo`` does.
+
+    Args:
+        content: A JPEG, PNG, WebP or BMP file.
+        name: What messages call it.
+        max_pixels: Photos that claim more pixels are refused before decoding.
+
+    Returns:
+        Shape ``(H, W, 3)``, uint8 BGR, both sides at least ``MIN_SIDE_PX``.
+
+    Raises:
+        PhotoError: Empty, broken, too small or too large, or no photo.
+    """
+    if not content:
+        raise PhotoError(f"{name} is empty (0 bytes): copy it again or remove it")
+    width, height = _size_in_header(name, content)
     if width * height > max_pixels:
         raise PhotoError(
-            f"{path} claims to be {width} x {height} pixels, more than the {max_pixels:,} that are "
+            f"{name} claims to be {width} x {height} pixels, more than the {max_pixels:,} that are "
             "allowed: it is no ordinary photo; scale it down or remove it"
         )
     if min(width, height) < MIN_SIDE_PX:
         raise PhotoError(
-            f"{path} is {width} x {height} pixels: nothing can be recognised on less than "
+            f"{name} is {width} x {height} pixels: nothing can be recognised on less than "
             f"{MIN_SIDE_PX} x {MIN_SIDE_PX}; use a larger photo"
         )
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_BGR)
     except (cv2.error, MemoryError) as err:
-        raise PhotoError(f"{path} cannot be decoded: {' '.join(str(err).split())}") from err
+        raise PhotoError(f"{name} cannot be decoded: {' '.join(str(err).split())}") from err
     if pixels is None:
         raise PhotoError(
-            f"{path} begins like a photo but is damaged or cut short: copy it again or remove it"
+            f"{name} begins like a photo but is damaged or cut short: copy it again or remove it"
         )
     return np.asarray(pixels, dtype=np.uint8)
 
@@ -83,26 +102,24 @@ def _read_bytes(path: Path, limit_bytes: int) -> bytes:
         content = path.read_bytes()
     except OSError as err:
         raise PhotoError(f"{path} cannot be read: {err.strerror or err}") from err
-    if not content:
-        raise PhotoError(f"{path} is empty (0 bytes): copy it again or remove it")
     return content
 
 
-def _size_in_header(path: Path, content: bytes) -> tuple[int, int]:
+def _size_in_header(name: str, content: bytes) -> tuple[int, int]:
     """Width and height that a file claims, from its first bytes."""
     reader = _header_reader(content)
     if reader is None:
         if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS:
             raise PhotoError(
-                f"{path} is a HEIF/AVIF picture, which is not read: export it as JPEG "
+                f"{name} is a HEIF/AVIF picture, which is not read: export it as JPEG "
                 "(iPhone: Settings, Camera, Formats, Most Compatible)"
             )
-        raise PhotoError(f"{path} is not a JPEG, PNG, WebP or BMP photo: convert or remove it")
+        raise PhotoError(f"{name} is not a JPEG, PNG, WebP or BMP photo: convert or remove it")
     try:
         return reader(content)
     except (struct.error, IndexError, ValueError) as err:
         raise PhotoError(
-            f"{path} has a damaged header: copy it again or remove it ({err})"
+            f"{name} has a damaged header: copy it again or remove it ({err})"
         ) from err
 
 

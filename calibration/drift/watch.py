@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from calibration.drift.effect import Effect, Outlook
 from calibration.drift.registration import Reference, Registration
-from calibration.format import Calibration
-from calibration.lens import lens_of
+from calibration.format import Calibration, Matrix3
+from calibration.lens import lens_of, matrix3
 from calibration.planogram import Planogram
 
 Light = Literal["green", "amber", "red"]
@@ -36,6 +36,7 @@ Light = Literal["green", "amber", "red"]
 _FEWEST_UNSURE: Final = 5
 _DARK_SHARE: Final = 0.4
 """Of the reference's mean level, below which a picture is too dark to accuse the camera."""
+_UNTURNED: Final[Matrix3] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 _NO_EFFECT: Final = Effect(None, None, None, None)
 
 
@@ -83,9 +84,12 @@ class DriftState:
         at_s: When it was last looked at.
         reason: In plain words for the staff, with what to do.
         sure: Whether the last look could tell.
+        displaced: Whether the last look that could tell was off by what is red; red itself comes
+            on when the median of several is.
         effect: Of the last look that could tell.
         turn_deg: How far the camera had turned then.
         shift_px: How far the middle of its picture had moved then.
+        rotation: How the camera had turned then, as in a ``Registration``.
     """
 
     light: Light
@@ -93,9 +97,24 @@ class DriftState:
     at_s: float
     reason: str
     sure: bool
+    displaced: bool
     effect: Effect
     turn_deg: float
     shift_px: tuple[float, float]
+    rotation: Matrix3
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What one picture says.
+
+    Attributes:
+        displaced: Whether the camera is off by what is red.
+        rotation: How it has turned, as in a ``Registration``.
+    """
+
+    displaced: bool
+    rotation: Matrix3
 
 
 class DriftWatch:
@@ -107,6 +126,8 @@ class DriftWatch:
         planogram: Of the shop, or None.
         reference: uint8 ``(H, W)``, taken when the camera was calibrated.
         settings: When it counts as moved.
+        red_before: Why it was red when it was last watched, which goes on until clear looks end
+            it; empty where it was not.
 
     Raises:
         CalibrationError: The reference does not fit the camera or shows nothing to hold on to.
@@ -119,8 +140,10 @@ class DriftWatch:
         planogram: Planogram | None,
         reference: NDArray[np.uint8],
         settings: DriftSettings | None = None,
+        red_before: str = "",
     ) -> None:
         self._name = name
+        self._begins: tuple[Light, str] = ("red" if red_before else "green", red_before)
         self._settings = settings or DriftSettings()
         self._reference = Reference(reference, lens_of(calibration.cameras[name]))
         self._outlook = Outlook(name, calibration, planogram)
@@ -135,6 +158,16 @@ class DriftWatch:
     def state(self) -> DriftState | None:
         """After the last look; None before the first."""
         return self._state
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of the pictures it looks at."""
+        return self._reference.size_px
+
+    @property
+    def red_before(self) -> str:
+        """As given."""
+        return self._begins[1]
 
     def due(self, at_s: float) -> bool:
         """Whether it is time for another look."""
@@ -153,9 +186,33 @@ class DriftWatch:
         if self._state is not None and not self.due(at_s):
             return self._state
         seen = self._reference.register(grey)
-        sure = seen.found and seen.share >= self._settings.sure_share
-        self._state = self._sure(seen, at_s) if sure else self._unsure(seen, grey, at_s)
+        self._state = (
+            self._sure(seen, at_s) if self._can_tell(seen) else self._unsure(seen, grey, at_s)
+        )
         return self._state
+
+    def glance(self, grey: NDArray[np.uint8]) -> Glance | None:
+        """What one picture says by itself; changes no light.
+
+        For the moment in which something depends on the camera: the light needs several looks.
+
+        Args:
+            grey: uint8 ``(H, W)`` of the reference's size.
+
+        Returns:
+            None where the picture cannot tell.
+
+        Raises:
+            CalibrationError: The picture has another size.
+        """
+        seen = self._reference.register(grey)
+        if not self._can_tell(seen):
+            return None
+        displaced = self._ratio(self._outlook.effect(seen.rotation), seen) >= 1.0
+        return Glance(displaced, matrix3(seen.rotation))
+
+    def _can_tell(self, seen: Registration) -> bool:
+        return seen.found and seen.share >= self._settings.sure_share
 
     def _sure(self, seen: Registration, at_s: float) -> DriftState:
         effect = self._outlook.effect(seen.rotation)
@@ -165,11 +222,14 @@ class DriftWatch:
         self._ratios.append(ratio)
         self._clear = self._clear + 1 if ratio < self._settings.clear_below else 0
         light = self._light(median(self._ratios))
-        return self._next(light, at_s, _words(self._name, light, effect, seen), True, effect, seen)
+        reason = _words(self._name, light, effect, seen)
+        if light == "red" and ratio < self._settings.clear_below:
+            reason = f"{self._name} seems to be back in its place; it is watched for a while yet"
+        return self._next(light, at_s, reason, (True, ratio >= 1.0), effect, seen)
 
     def _light(self, middle: float) -> Light:
         """The light after a look that counted, with hysteresis."""
-        before = self._state.light if self._state else "green"
+        before = self._state.light if self._state else self._begins[0]
         if len(self._ratios) < self._settings.looks:
             return before
         if middle >= 1.0:
@@ -190,8 +250,9 @@ class DriftWatch:
         # Looks may be far apart on a busy device: a single one proves nothing.
         lately = self._unsure_looks >= _FEWEST_UNSURE
         alone_s = at_s - self._last_sure_s if lately else 0.0
-        light: Light = before.light if before else "green"
-        reason = before.reason if before else f"{self._name}: not yet seen clearly"
+        light: Light = before.light if before else self._begins[0]
+        first = self._begins[1] or f"{self._name}: not yet seen clearly"
+        reason = before.reason if before else first
         lit = float(grey.mean()) >= _DARK_SHARE * self._level
         sighted = lit and seen.asked >= self._reference.tiles / 2
         if sighted and alone_s >= self._settings.unsure_red_s:
@@ -209,14 +270,15 @@ class DriftWatch:
                 f"{why}. Look at its picture"
             )
         effect = before.effect if before else _NO_EFFECT
-        return self._next(light, at_s, reason, False, effect, None)
+        displaced = before.displaced if before else light == "red"
+        return self._next(light, at_s, reason, (False, displaced), effect, None)
 
     def _next(
         self,
         light: Light,
         at_s: float,
         reason: str,
-        sure: bool,
+        told: tuple[bool, bool],
         effect: Effect,
         seen: Registration | None,
     ) -> DriftState:
@@ -227,10 +289,12 @@ class DriftWatch:
             since_s=before.since_s if before is not None and same else at_s,
             at_s=at_s,
             reason=reason,
-            sure=sure,
+            sure=told[0],
+            displaced=told[1],
             effect=effect,
             turn_deg=seen.turn_deg if seen else before.turn_deg if before else 0.0,
             shift_px=seen.shift_px if seen else before.shift_px if before else (0.0, 0.0),
+            rotation=matrix3(seen.rotation) if seen else before.rotation if before else _UNTURNED,
         )
 
     def _ratio(self, effect: Effect, seen: Registration) -> float:

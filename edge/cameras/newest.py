@@ -23,6 +23,7 @@ from edge.cameras.backoff import Backoff
 from edge.cameras.base import CameraSource, CameraStatus, Shot
 from edge.cameras.clock import Clock
 from edge.cameras.frozen import PictureWatch
+from edge.cameras.place import PlaceState
 from edge.errors import (
     CameraEndedError,
     CameraError,
@@ -97,6 +98,7 @@ class CameraState:
         frame_age_s: Since the newest frame arrived; ``None`` before the first one.
         resting: Whether it rests.
         counters: What became of its frames.
+        place: Whether it is where it was calibrated.
     """
 
     camera: str
@@ -105,6 +107,7 @@ class CameraState:
     frame_age_s: float | None
     resting: bool
     counters: CameraCounters
+    place: PlaceState = PlaceState()
 
 
 class NewestFrame:

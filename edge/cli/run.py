@@ -12,7 +12,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,17 +23,23 @@ import cv2
 import typer
 from rich.console import Console
 
+from calibration.format import CalibrationError
+from edge.calibrating.at_work import make_bench
+from edge.calibrating.bench import Bench
 from edge.cameras.clock import SystemClock
 from edge.cli.errors import complain, plain_errors
 from edge.cli.logs import log_to_stderr
 from edge.cli.replay import print_receipt
-from edge.config_file import load_config, secret
-from edge.dashboard.page import PageServer, ShownShop
-from edge.dashboard.shown import ShownShelfDevice, ShownStore
-from edge.errors import ConfigError
+from edge.config_file import load_config
+from edge.dashboard.assembly import Dashboard, Surroundings
+from edge.dashboard.shown import ShownShop
+from edge.dashboard.shown_shelf import ShownShelfDevice
+from edge.dashboard.shown_store import ShownStore
+from edge.errors import ConfigError, WalkoutEdgeError
 from edge.queues import SIGHTINGS
 from edge.score.scoring import print_scoreboard, scored
 from edge.score.truth import read_truth
+from edge.search.searching import VisualSearch
 from edge.shop.premises import Premises, open_premises
 from edge.shop.replay import Replayed
 from edge.shop.shelf_device import ShelfDevice
@@ -60,10 +66,14 @@ def run(
     for_s: Annotated[
         float | None, typer.Option("--for", metavar="SECONDS", help="Stop after so long.")
     ] = None,
-    page: Annotated[bool, typer.Option(help="Serve the live page.")] = True,
+    page: Annotated[bool, typer.Option(help="Serve the dashboard.")] = True,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port of the page instead of the file's.")
+        int | None,
+        typer.Option(min=0, max=65535, help="Port of the dashboard instead of the file's."),
     ] = None,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Keep the dashboard when a recording is over.")
+    ] = False,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -88,7 +98,7 @@ def run(
         device: Store | ShelfDevice
         updates: Updates | None = None
         if config.updates is not None:
-            updates, recogniser = opened.enter_context(
+            updates, live = opened.enter_context(
                 beside_a_shop(
                     config.updates,
                     file.parent,
@@ -100,7 +110,8 @@ def run(
                     threads=config.threads,
                 )
             )
-            premises = replace(premises, recogniser=recogniser)
+            premises = replace(premises, recogniser=live)
+        premises = premises.with_recogniser()
         if config.role == "shelf":
             device = ShelfDevice(premises, kept, SystemClock(), os.environ)
         else:
@@ -110,16 +121,18 @@ def run(
                 SystemClock(),
                 os.environ,
                 on_receipt=lambda receipt: print_receipt(receipt, console),
+                stays_open=stay and page,
             )
         opened.callback(device.close)
-        beside = () if updates is None else updates.workers()
-        problem = _Process(device, beside, file, for_s, console).live(page, port)
+        process = _Process(device, premises, updates, file, for_s, stay and page, console)
+        if page:
+            process.open_dashboard(opened, kept, port)
+        problem = process.live()
         if problem is not None:
             complain(f"{problem}; what was recorded is safe, start again")
             # Not typer.Exit: a stuck thread would be waited for.
             raise typer.Exit(_STUCK)
-        if config.is_recorded and isinstance(device, Store):
-            _print_result(device, premises, console)
+        process.print_result()
 
 
 def _decides(device: Store | ShelfDevice) -> bool:
@@ -133,43 +146,98 @@ class _Process:
     def __init__(
         self,
         device: Store | ShelfDevice,
-        beside: Sequence[Worker],
+        premises: Premises,
+        updates: Updates | None,
         file: Path,
         for_s: float | None,
+        stays: bool,
         console: Console,
     ) -> None:
         self._device = device
-        self._beside = beside
+        self._premises = premises
+        self._updates = updates
         self._file = file
         self._for_s = for_s
+        self._stays = stays
         self._console = console
+        self._dashboard: Dashboard | None = None
+        self._bench: Bench | None = None
+        self._crew: Crew | None = None
         self._told_to_stop = threading.Event()
         self._told_to_reload = threading.Event()
         self._said: dict[str, str] = {}
+        self._has_result = False
 
-    def live(self, page: bool, port: int | None) -> str | None:
+    def open_dashboard(self, opened: ExitStack, state: Path, port: int | None) -> None:
+        """Let people see the device; without it the shop works as well, so it says why not."""
+        config = self._device.config
+        if config.page is None:
+            return
+        search: VisualSearch | None = None
+        recogniser = self._premises.searched_with
+        if recogniser is not None:
+            search = opened.enter_context(
+                VisualSearch(recogniser, self._premises.products, config.store.currency)
+            )
+        settings = config.page if port is None else config.page.model_copy(update={"port": port})
+        shown = self._shown()
+        try:
+            self._bench = make_bench(self._device, shown, state)
+        except CalibrationError as err:
+            _LOGGER.error("cameras cannot be calibrated at the dashboard: %s", err)
+        around = Surroundings(
+            state,
+            self._file.parent,
+            time.time,
+            config.evidence_days,
+            search=search,
+            bench=self._bench,
+        )
+        try:
+            dashboard = Dashboard(shown, settings, around)
+        except (WalkoutEdgeError, OSError) as err:
+            _LOGGER.error("the dashboard is not served, the shop works without it: %s", err)
+            return
+        opened.callback(dashboard.close)
+        for line in dashboard.welcome():
+            self._console.print(line, highlight=False)
+        self._dashboard = dashboard
+
+    def live(self) -> str | None:
         """Run until the end; why it should be started again, or ``None``."""
-        device, settings = self._device, self._device.config.page
-        workers = [*device.workers(), *self._beside]
-        crew: Crew | None = None
-        with ExitStack() as opened:
-            if page and settings is not None:
-                server = PageServer(
-                    _shown(device, lambda: crew.states if crew else ()),
-                    settings.host,
-                    settings.port if port is None else port,
-                    secret(settings.token_env, os.environ),
-                )
-                opened.callback(server.close)
-                workers.append(Worker("page", server.run, watchdog_s=60.0))
-                self._console.print(f"live page: {server.address}", highlight=False)
-            crew = Crew(workers, time.monotonic)
-            opened.enter_context(self._signals())
+        workers = [*self._device.workers()]
+        if self._updates is not None:
+            workers += self._updates.workers()
+        if self._dashboard is not None:
+            workers.append(self._dashboard.worker())
+        if self._dashboard is not None and self._bench is not None:
+            workers.append(Worker("calibrating", self._bench.run))
+        crew = self._crew = Crew(workers, time.monotonic)
+        with self._signals():
             crew.start()
             try:
                 return self._watch(crew)
             finally:
                 crew.stop(_ENDS_WITHIN_S)
+
+    def print_result(self) -> None:
+        """What a recording's receipts were worth, once it was played."""
+        if self._device.config.is_recorded and isinstance(self._device, Store):
+            if not self._has_result:
+                _print_result(self._device, self._premises, self._console)
+            self._has_result = True
+
+    def _is_over(self) -> bool:
+        return isinstance(self._device, Store) and self._device.over
+
+    def _shown(self) -> ShownShop:
+        def workers() -> tuple[WorkerState, ...]:
+            return self._crew.states if self._crew is not None else ()
+
+        device = self._device
+        if isinstance(device, Store):
+            return ShownStore(device, workers, self._updates)
+        return ShownShelfDevice(device, workers, self._updates)
 
     def _watch(self, crew: Crew) -> str | None:
         began_s = time.monotonic()
@@ -181,6 +249,10 @@ class _Process:
             if crew.has_ended(self._device.ends_with):
                 self._device.finished()
                 return None
+            if self._stays and not self._has_result and self._is_over():
+                self._device.finished()
+                self.print_result()
+                self._console.print("the recording is over; the dashboard stays until Ctrl-C")
             if self._for_s is not None and time.monotonic() - began_s >= self._for_s:
                 _LOGGER.info("%g s are over", self._for_s)
                 return None
@@ -257,16 +329,6 @@ class _Process:
         finally:
             for number, act in before.items():
                 signal.signal(number, act)
-
-
-def _shown(
-    device: Store | ShelfDevice, workers: Callable[[], tuple[WorkerState, ...]]
-) -> ShownShop:
-    return (
-        ShownStore(device, workers)
-        if isinstance(device, Store)
-        else ShownShelfDevice(device, workers)
-    )
 
 
 def _print_result(shop: Store, premises: Premises, console: Console) -> None:

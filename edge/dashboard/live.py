@@ -1,172 +1,124 @@
-"""What the live page shows, as JSON values: the floor, the baskets, events, cameras.
+"""The live state on its way to whoever looks: made once, sent to all.
 
-Pure: frozen values in, values for a page out. How they get there is ``edge.dashboard.page``'s.
+Owns how often it is made, and that its cost does not grow with how many look: it is serialised
+once, and everybody is sent the same bytes. Nobody looks, nothing is made. Somebody who reads slowly
+misses states and never the newest one.
 """
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Any, Final
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Final
 
-import numpy as np
+from edge.dashboard.views.live import LiveState
 
-from calibration.format import Calibration
-from edge.checkout.desk import Desk
-from edge.checkout.receipt import Receipt
-from edge.checkout.shop import Shop
-from edge.health import Health
-from edge.tracking.session import Session
-from edge.tracking.watch import FloorMoment
-
-_EVENTS_SHOWN: Final = 12
-_RECEIPTS_SHOWN: Final = 12
-
-
-def floor_plan(calibration: Calibration) -> dict[str, Any]:
-    """What stands still: the floor's outline, its zones and the fixtures, in shop metres."""
-    fixtures = []
-    for name, fixture in sorted(calibration.fixtures.items()):
-        left = fixture.to_shop(np.array([[0.0, 0.0, 0.0], [fixture.width_m, 0.0, 0.0]]))
-        back = fixture.inward * fixture.depth_m
-        corners = [left[0], left[1], left[1] + back, left[0] + back]
-        fixtures.append(
-            {"name": name, "polygon": [[round(x, 3), round(y, 3)] for x, y, _ in corners]}
-        )
-    return {
-        "outline": [list(point) for point in calibration.floor.outline],
-        "zones": [
-            {"name": zone.name, "kind": zone.kind, "polygon": [list(p) for p in zone.polygon]}
-            for zone in calibration.floor.zones
-        ],
-        "fixtures": fixtures,
-    }
+_LOGGER: Final = logging.getLogger(__name__)
+_EVERY_S: Final = 0.2
+_BEAT_S: Final = 10.0
+_LOOKS_UP_S: Final = 0.5
+# Browsers come again by themselves, and are asked again who they are.
+_LONGEST_S: Final = 300.0
+_BEAT: Final = b"event: beat\ndata: {}\n\n"
+_TRY_AGAIN: Final = b"retry: 1000\n\n"
 
 
-def live_state(
-    desk: Desk, moment: FloorMoment | None, sessions: tuple[Session, ...], health: Health
-) -> dict[str, Any]:
-    """What changes, at one moment."""
-    shop = desk.shop
-    return {
-        "at_s": round(moment.scan.at_s, 2) if moment is not None else None,
-        "shoppers": _shoppers(moment, sessions),
-        "baskets": [_basket(desk.preview(each.session_id)) for each in _baskets(shop)],
-        "events": _events(desk),
-        "receipts": _receipts(shop),
-        "cameras": _cameras(health),
-        "devices": [
-            {"name": each.device, "status": each.status, "reason": each.reason}
-            for each in health.devices
-        ],
-        "trouble": list(health.not_ready),
-        "open_reviews": health.open_reviews,
-    }
+@dataclass(frozen=True)
+class Moment:
+    """One live state as it is sent.
+
+    Attributes:
+        revision: Grows with every change.
+        json: The state.
+        event: The same as a server-sent event.
+    """
+
+    revision: int
+    json: bytes
+    event: bytes
 
 
-def shelf_state(health: Health) -> dict[str, Any]:
-    """What changes on a shelf device; floor, baskets and receipts are the hub's to show."""
-    return {
-        "at_s": None,
-        "shoppers": [],
-        "baskets": [],
-        "events": [],
-        "receipts": [],
-        "cameras": _cameras(health),
-        "devices": [],
-        "trouble": list(health.not_ready),
-        "open_reviews": 0,
-    }
+class LiveFeed:
+    """Live states for all who look; to be used within one event loop.
 
+    Args:
+        state: Makes the state; called by a thread of its own, one call at a time.
+        every_s: How often at most.
+    """
 
-def _cameras(health: Health) -> list[dict[str, Any]]:
-    return [
-        {"name": each.camera, "status": each.status, "reason": each.reason}
-        for each in health.cameras
-    ]
+    def __init__(self, state: Callable[[], LiveState], every_s: float = _EVERY_S) -> None:
+        self._state = state
+        self._every_s = every_s
+        self._newest: Moment | None = None
+        self._changed = asyncio.Event()
+        self._looking = 0
+        self._making: asyncio.Task[None] | None = None
+        self._closed = False
 
+    def close(self) -> None:
+        """Let all streams end within a moment; from any thread."""
+        self._closed = True
 
-def _shoppers(moment: FloorMoment | None, sessions: tuple[Session, ...]) -> list[dict[str, Any]]:
-    if moment is None:
-        return []
-    who = {
-        member.track_id: (member.checkin.shopper, session)
-        for session in sessions
-        for member in session.members
-        if member.track_id is not None
-    }
-    shown = []
-    for track in moment.tracks:
-        if track.state in ("left", "lost"):
-            continue
-        label, session = who.get(track.track_id, (None, None))
-        shown.append(
-            {
-                "track": track.track_id,
-                "x_m": round(track.position_m[0], 2),
-                "y_m": round(track.position_m[1], 2),
-                "state": track.state,
-                "shopper": label,
-                "session": session.session_id if session is not None else None,
-                "role": session.role if session is not None else None,
-            }
-        )
-    return shown
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Server-sent events: the state at once, and again whenever it has changed."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + _LONGEST_S
+        sent, sent_at_s = 0, loop.time()
+        yield _TRY_AGAIN
+        self._begin()
+        try:
+            while not self._closed and loop.time() < ends_s:
+                newest = self._newest
+                if newest is not None and newest.revision != sent:
+                    sent, sent_at_s = newest.revision, loop.time()
+                    yield newest.event
+                elif loop.time() - sent_at_s >= _BEAT_S:
+                    sent_at_s = loop.time()
+                    yield _BEAT
+                else:
+                    await self._next()
+        finally:
+            self._end()
 
+    def _begin(self) -> None:
+        self._looking += 1
+        if self._making is None:
+            # What was there when somebody looked last is no news.
+            self._newest = None
+            self._making = asyncio.get_running_loop().create_task(self._make())
 
-def _baskets(shop: Shop) -> list[Any]:
-    return [basket for basket in shop.open_baskets() if basket.role == "shopper"]
+    def _end(self) -> None:
+        self._looking -= 1
+        if not self._looking and self._making is not None:
+            self._making.cancel()
+            self._making = None
 
+    async def _next(self) -> None:
+        try:
+            await asyncio.wait_for(self._changed.wait(), _LOOKS_UP_S)
+        except asyncio.TimeoutError:
+            return
 
-def _basket(receipt: Receipt) -> dict[str, Any]:
-    return {
-        "session": receipt.session_id,
-        "shoppers": list(receipt.shoppers),
-        "lines": [
-            {
-                "sku": line.sku,
-                "name": line.name,
-                "quantity": line.quantity,
-                "total": str(line.total),
-            }
-            for line in receipt.lines
-        ],
-        "pending": len(receipt.pending),
-        "total": str(receipt.total),
-        "currency": receipt.terms.currency,
-    }
+    async def _make(self) -> None:
+        revision = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            try:
+                text = await asyncio.to_thread(self._serialised)
+            except Exception:
+                # Whoever looks keeps what they saw; the shop must not suffer from being looked at.
+                _LOGGER.exception("the live state could not be made")
+            else:
+                if self._newest is None or text != self._newest.json:
+                    revision += 1
+                    event = b"event: state\nid: %d\ndata: %b\n\n" % (revision, text)
+                    self._newest = Moment(revision, text, event)
+                    self._changed.set()
+                    self._changed = asyncio.Event()
+            await asyncio.sleep(max(0.0, began_s + self._every_s - loop.time()))
 
-
-def _events(desk: Desk) -> list[dict[str, Any]]:
-    shop = desk.shop
-    newest = islice(reversed(list(shop.interactions.values())), _EVENTS_SHOWN)
-    return [
-        {
-            "event": recorded.event.event_id,
-            "at_s": round(recorded.event.ended_at_s, 2),
-            "kind": recorded.event.kind,
-            "sku": recorded.event.sku,
-            "name": recorded.event.sku and desk.name_of(recorded.event.sku),
-            "quantity": recorded.event.quantity,
-            "where": recorded.event.facing or recorded.event.fixture,
-            "outcome": "review" if _in_review(shop, recorded.event.event_id) else "settled",
-            "sessions": list(recorded.sessions),
-            "reason": recorded.event.evidence.reason,
-            "crops": list(recorded.event.evidence.crops),
-        }
-        for recorded in newest
-    ]
-
-
-def _in_review(shop: Shop, event_id: str) -> bool:
-    review = shop.reviews.get(event_id)
-    return review is not None and review.settlement is None
-
-
-def _receipts(shop: Shop) -> list[dict[str, Any]]:
-    newest = islice(reversed(list(shop.receipts.items())), _RECEIPTS_SHOWN)
-    return [
-        _basket(versions[-1])
-        | {"version": versions[-1].version, "closed_at": versions[-1].closed_at}
-        for session, versions in newest
-        if shop.baskets[session].role == "shopper"
-    ]
+    def _serialised(self) -> bytes:
+        return self._state().model_dump_json().encode()

@@ -1,133 +1,218 @@
-"""Devices at work as their page sees them: it reads frozen values and only checks people in."""
+"""What routers and pages ask of a device, whatever kind of device it is.
+
+Owns the seam ``ShownShop`` alone. Shapes are ``edge.dashboard.views``'; ``shown_store`` and
+``shown_shelf`` answer for a shop and for a shelf device.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, Protocol
 
-from edge.checkout.receipt_page import receipt_page
-from edge.dashboard.live import floor_plan, live_state, shelf_state
-from edge.errors import CheckoutError
+from edge.dashboard.views.baskets import ShownBasket
+from edge.dashboard.views.cameras import CameraOverlay, ShownCamera
+from edge.dashboard.views.events import ShownEvent
+from edge.dashboard.views.floor import Plan, StoreCard
+from edge.dashboard.views.health import ShownHealth
+from edge.dashboard.views.labelled import LabelledEvent
+from edge.dashboard.views.live import LiveState
+from edge.dashboard.views.products import ShownProduct
+from edge.dashboard.views.receipts import ReceiptBrief, SessionReceipts, ShownDispute
+from edge.dashboard.views.reviews import ReviewVerdict, ShownReview
+from edge.dashboard.views.serving import ShownModels
+from edge.dashboard.views.shape import Listed
+from edge.dashboard.views.shopper import ShopperView
+from edge.dashboard.views.stats import Stats
+from edge.dashboard.views.stock import ShownStock
+from edge.events import Frame, InteractionKind
 from edge.health import Health
 from edge.shop.checkin import AskedCheckIn
-from edge.shop.replay import peak_memory_bytes
-from edge.shop.shelf_device import ShelfDevice
-from edge.shop.store import Store
 from edge.tracking.session import CheckIn
-from edge.workers import WorkerState
+
+Wanted = Literal["open", "settled", "all"]
 
 
-class ShownStore:
-    """What ``edge.dashboard.page`` shows of a shop.
+class ShownShop(Protocol):
+    """A device as its pages and its API see it.
 
-    Args:
-        store: The shop.
-        workers: How its workers are.
+    Every method may be called from any thread and answers quickly: from what is in memory, a file
+    of a picture, or the desk's own worker. All may raise, and routers let it pass:
+
+    - ``NotThereError``: there is no such thing here (any more) - 404
+    - ``CheckoutError``: it cannot be done, also because this device is not the one that does it;
+      the text says what to do - 409
+    - ``LedgerError`` (but not ``LedgerConflictError``) and ``QueueFullError``: it cannot be
+      written now, and nothing has happened - 503
+
+    Attributes:
+        card: Name, locale, currency, zone and role.
     """
 
-    def __init__(self, store: Store, workers: Callable[[], tuple[WorkerState, ...]]) -> None:
-        self.name = store.config.store.name
-        self._store = store
-        self._workers = workers
-        self._plan = floor_plan(store.premises.calibration)
+    card: StoreCard
 
-    def plan(self) -> dict[str, Any]:
-        """The floor plan."""
-        return self._plan
+    # Looking
 
-    def state(self) -> dict[str, Any]:
-        """What changes."""
-        view = self._store.floor_view
-        return live_state(self._store.desk, view.moment, view.sessions, self.health())
+    def plan(self) -> Plan:
+        """What stands still."""
+        ...
+
+    def state(self) -> LiveState:
+        """What changes from moment to moment."""
+        ...
 
     def health(self) -> Health:
-        """How the device is."""
-        store, shop = self._store, self._store.desk.shop
-        return Health(
-            cameras=store.camera_states(),
-            workers=self._workers(),
-            queues=store.queue_states(),
-            outbox={name: store.outbox.counts(name) for name in store.receivers},
-            stages_s=store.stages.spent_s(),
-            ledger_trouble=store.ledger_trouble,
-            open_baskets=len(shop.open_baskets()),
-            open_reviews=len(shop.open_reviews()),
-            interactions=len(shop.interactions),
-            receipts=sum(len(versions) for versions in shop.receipts.values()),
-            peak_memory_bytes=peak_memory_bytes(),
-            devices=store.device_states(),
-        )
+        """How the device is, for metrics, ``/healthz`` and ``/readyz``."""
+        ...
 
-    def receipt_page(self, session_id: str) -> str | None:
-        """A session's newest receipt as a page."""
-        receipt = self._store.desk.shop.latest_receipt(session_id)
-        if receipt is None:
-            return None
-        return receipt_page(receipt, lambda crop: f"../crops/{crop}")
+    def health_shown(self) -> ShownHealth:
+        """How the device is, in plain words and with what to do."""
+        ...
 
-    def crop(self, name: str) -> bytes | None:
-        """A stored crop."""
-        return self._store.evidence.read(name)
+    def stats(self) -> Stats:
+        """The device in numbers."""
+        ...
+
+    def config_shown(self) -> dict[str, Any]:
+        """The configuration as JSON values, without any secret."""
+        ...
+
+    def models(self) -> ShownModels:
+        """What recognises, how far an update is, what was rolled back."""
+        ...
+
+    def stock(self) -> ShownStock:
+        """The live planogram."""
+        ...
+
+    # Events and reviews
+
+    def events(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        kind: InteractionKind | None = None,
+        camera: str | None = None,
+    ) -> Listed[ShownEvent]:
+        """Interaction events, newest first."""
+        ...
+
+    def reviews(
+        self, wanted: Wanted = "open", *, after: str | None = None, limit: int = 50
+    ) -> Listed[ShownReview]:
+        """The queue in the order of work; settled ones newest first."""
+        ...
+
+    def review(self, review_id: str) -> ShownReview:
+        """One review, open or settled."""
+        ...
+
+    def settle(self, review_id: str, verdict: ReviewVerdict, reviewer: str) -> ShownReview:
+        """A person says what it was; the baskets and receipts follow."""
+        ...
+
+    def pass_on(self, review_id: str, reviewer: str, reason: str) -> ShownReview:
+        """A person is not sure: it goes to the end of the queue, and that is remembered."""
+        ...
+
+    # Receipts, refunds, disputes
+
+    def basket(self, session_id: str) -> ShownBasket:
+        """What a session holds now, or held when it closed."""
+        ...
+
+    def for_shopper(self, session_id: str) -> ShopperView:
+        """All that a shopper sees of their own session; nothing once its evidence is too old."""
+        ...
+
+    def receipts(self, *, after: str | None = None, limit: int = 50) -> Listed[ReceiptBrief]:
+        """Sessions that have a receipt, newest first; named by their session."""
+        ...
+
+    def receipt(self, session_id: str) -> SessionReceipts:
+        """All versions of a session's receipt, with its refunds and disputes."""
+        ...
+
+    def receipt_page(self, session_id: str) -> str:
+        """A session's newest receipt as the page that a shopper gets."""
+        ...
+
+    def refund(
+        self,
+        session_id: str,
+        refund_id: str,
+        line_id: str,
+        quantity: int,
+        *,
+        reviewer: str,
+        reason: str,
+    ) -> SessionReceipts:
+        """Give pieces back after the receipt; the same id is the same refund."""
+        ...
+
+    def disputes(
+        self, wanted: Wanted = "open", *, after: str | None = None, limit: int = 50
+    ) -> Listed[ShownDispute]:
+        """Open disputes oldest first, others newest first."""
+        ...
+
+    def open_dispute(
+        self, session_id: str, dispute_id: str, line_id: str, quantity: int, *, reason: str
+    ) -> ShownDispute:
+        """A shopper says that a line is wrong; the same id is the same dispute."""
+        ...
+
+    def settle_dispute(
+        self, dispute_id: str, upheld: bool, *, reviewer: str, reason: str
+    ) -> ShownDispute:
+        """A person ends a dispute; upheld, the pieces leave the basket or are given back."""
+        ...
 
     def check_in(self, asked: AskedCheckIn) -> CheckIn:
-        """Check somebody in."""
-        return self._store.check_in(asked)
+        """Check somebody in; its ``group`` is the session."""
+        ...
 
+    def close_session(self, session_id: str) -> SessionReceipts | None:
+        """Close a session, whoever of it is inside; ``None`` for staff, who get no receipt."""
+        ...
 
-class ShownShelfDevice:
-    """What ``edge.dashboard.page`` shows of a shelf device: whether it is well.
+    # Pictures
 
-    Args:
-        device: The device.
-        workers: How its workers are.
-    """
+    def cameras(self) -> tuple[ShownCamera, ...]:
+        """How the cameras are, by name."""
+        ...
 
-    def __init__(self, device: ShelfDevice, workers: Callable[[], tuple[WorkerState, ...]]) -> None:
-        link = device.config.link
-        own = f": {link.device}" if link is not None else ""
-        self.name = f"{device.config.store.name}{own}"
-        self._device = device
-        self._workers = workers
-        self._plan = floor_plan(device.premises.calibration)
+    def camera_picture(self, camera: str, width_px: int = 1280) -> bytes:
+        """A camera's newest picture as JPEG, at most so wide, nobody's head to be recognised."""
+        ...
 
-    def plan(self) -> dict[str, Any]:
-        """The floor plan."""
-        return self._plan
+    def camera_frame(self, camera: str) -> Frame:
+        """A camera's newest frame as it came, for technicians and machines, not for pages."""
+        ...
 
-    def state(self) -> dict[str, Any]:
-        """What changes."""
-        return shelf_state(self.health())
+    def camera_overlay(self, camera: str) -> CameraOverlay:
+        """What is drawn over it."""
+        ...
 
-    def health(self) -> Health:
-        """How the device is."""
-        device = self._device
-        return Health(
-            cameras=device.camera_states(),
-            workers=self._workers(),
-            queues=device.queue_states(),
-            outbox={"hub": device.outbox.counts("hub")},
-            stages_s=device.stages.spent_s(),
-            ledger_trouble=device.dispatch.trouble,
-            open_baskets=0,
-            open_reviews=0,
-            interactions=0,
-            receipts=0,
-            peak_memory_bytes=peak_memory_bytes(),
-            link_trouble=device.link_trouble(),
-        )
+    def crop(self, name: str) -> bytes:
+        """A stored crop as JPEG."""
+        ...
 
-    def receipt_page(self, session_id: str) -> str | None:
-        """There are no receipts here."""
-        return None
+    # Products and what people have said of crops
 
-    def crop(self, name: str) -> bytes | None:
-        """Crops are kept by the hub."""
-        return None
+    def products(
+        self, *, query: str = "", after: str | None = None, limit: int = 50
+    ) -> Listed[ShownProduct]:
+        """Products by name; with a query, those whose name, SKU or GTIN holds all its words."""
+        ...
 
-    def check_in(self, asked: AskedCheckIn) -> CheckIn:
-        """Nobody checks in here.
+    def product_photo(self, sku: str, number: int, width_px: int = 320) -> bytes:
+        """A photo of the catalogue as JPEG, at most so wide."""
+        ...
 
-        Raises:
-            CheckoutError: Always.
-        """
-        raise CheckoutError("this is a shelf device; check in at the shop's hub")
+    def labelled(self, *, after: str | None = None, limit: int = 50) -> Listed[LabelledEvent]:
+        """Events that people have settled, in the order in which they did."""
+        ...
+
+    def labelled_crop(self, name: str) -> bytes:
+        """A crop of one of them, as PNG."""
+        ...

@@ -1,8 +1,9 @@
 """The desk's worker: takes up what was seen and who checked in, one after the other.
 
 Owns what happens while the ledger or the evidence cannot be written: it is said loudly, nothing is
-charged, nothing that was seen is dropped, and all of it is written once there is room again. A
-check-in that cannot be written is refused, so whoever stands at the door knows.
+charged, nothing that was seen is dropped, and all of it is written once there is room again. What
+people ask for, a check-in or a settled review, is refused when it cannot be written, so whoever
+stands there knows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from edge.checkout.entries import Entry, ReceiptIssued
 from edge.checkout.receipt import Receipt
@@ -46,17 +47,20 @@ class FloorView:
     sessions: tuple[Session, ...] = ()
 
 
+Step: TypeAlias = Callable[[], tuple[Entry, ...]]
+
+
 @dataclass(frozen=True, eq=False)
 class AskedAtDesk:
-    """A check-in and where its answer goes.
+    """What somebody asks for and where the answer goes.
 
     Attributes:
-        checkin: The check-in.
-        answer: Done when it is in the ledger.
+        step: Says it at the desk.
+        answer: Its new entries, when they are in the ledger.
     """
 
-    checkin: CheckIn
-    answer: Future[None]
+    step: Step
+    answer: Future[tuple[Entry, ...]]
 
 
 class DeskWork:
@@ -72,6 +76,12 @@ class DeskWork:
         stages: Counts what it costs.
         all_seen: Whether nothing can be seen any more, so that an empty inbox is the end.
         on_receipt: Told of every receipt when it is issued.
+        stays_open: Whether people are still answered when a recording is over.
+
+    Attributes:
+        trouble: Why nothing can be charged now; ``None`` when it can.
+        floor_view: Who is where.
+        over: Whether a recording is over and all of it charged.
     """
 
     def __init__(
@@ -86,9 +96,11 @@ class DeskWork:
         stages: StageClock,
         all_seen: Callable[[], bool],
         on_receipt: Callable[[Receipt], None],
+        stays_open: bool = False,
     ) -> None:
         self.trouble: str | None = None
         self.floor_view = FloorView()
+        self.over = False
         self._attendant = attendant
         self._inbox = inbox
         self._evidence = evidence
@@ -98,6 +110,7 @@ class DeskWork:
         self._stages = stages
         self._all_seen = all_seen
         self._on_receipt = on_receipt
+        self._stays_open = stays_open
         self._sightings: deque[Sighting] = deque()
 
     def run(self, pulse: Pulse) -> None:
@@ -108,44 +121,77 @@ class DeskWork:
             taken = self._inbox.take(_LOOKS_EVERY_S)
             now_s = self._now_s()
             with self._stages.stage("desk"):
-                self._check_in_recorded(now_s)
+                if not self.over:
+                    self._check_in_recorded(now_s)
                 if taken is not None:
                     self._take_up(taken[1])
-                self._tell_sightings(now_s)
-                self._safely(partial(self._attendant.passed, now_s))
-                attendant = self._attendant
-                self.floor_view = FloorView(attendant.moment, attendant.sessions.sessions())
-                done = over and taken is None and not self._sightings
-                if done and self._safely(partial(attendant.finish, now_s)):
-                    return
+                if not self.over:
+                    self.over = self._charge(now_s, over and taken is None)
+            if self.over and not self._stays_open:
+                return
 
-    def ask(self, checkin: CheckIn, timeout_s: float) -> None:
-        """Check somebody in and wait for the ledger; from any thread.
+    def ask(self, step: Step, timeout_s: float) -> tuple[Entry, ...]:
+        """Have something said at the desk and wait for the ledger; from any thread.
+
+        Args:
+            step: Says it; the desk's own thread calls it.
+            timeout_s: How long to wait for the desk, and again for the answer.
+
+        Returns:
+            New entries; none when the same was said before.
 
         Raises:
-            CheckoutError: It cannot be, or the desk did not answer in time.
+            CheckoutError: It cannot be, or the desk did not answer in time; asked again, it is
+                the same thing.
+            LedgerError: It could not be written.
             QueueFullError: Too many wait at the desk.
         """
-        asked = AskedAtDesk(checkin, Future())
+        asked = AskedAtDesk(step, Future())
         self._inbox.send(CHECK_INS, asked, timeout_s)
         try:
-            asked.answer.result(timeout_s)
+            return asked.answer.result(timeout_s)
         except FutureTimeoutError as err:
+            # Nobody waits for it any more; unless it is being taken up just now, nobody does it.
+            asked.answer.cancel()
             raise CheckoutError("the desk did not answer in time; ask again") from err
+
+    def check_in(self, checkin: CheckIn, timeout_s: float) -> None:
+        """Check somebody in and wait for the ledger; see ``ask``."""
+        self.ask(partial(self._attendant.check_in, checkin), timeout_s)
+
+    def _charge(self, now_s: float, is_last: bool) -> bool:
+        """Say what is due; whether that was all there ever will be."""
+        attendant = self._attendant
+        self._tell_sightings(now_s)
+        self._safely(partial(attendant.passed, now_s))
+        self.floor_view = FloorView(attendant.moment, attendant.sessions.sessions())
+        done = is_last and not self._sightings
+        return done and self._safely(partial(attendant.finish, now_s))
 
     def _take_up(self, item: object) -> None:
         if isinstance(item, AskedAtDesk):
-            try:
-                entries = self._attendant.check_in(item.checkin)
-            except CheckoutError as err:
-                item.answer.set_exception(err)
-            else:
-                self._tell(entries)
-                item.answer.set_result(None)
+            self._answer(item)
         elif isinstance(item, FloorMoment):
             self._safely(partial(self._attendant.moved, item))
         elif isinstance(item, Sighting):
             self._sightings.append(item)
+
+    def _answer(self, asked: AskedAtDesk) -> None:
+        if not asked.answer.set_running_or_notify_cancel():
+            return
+        try:
+            entries = asked.step()
+        except CheckoutError as err:
+            if isinstance(err, LedgerError):
+                _LOGGER.error("what was asked at the desk is refused: %s", err)
+            asked.answer.set_exception(err)
+        except Exception as err:
+            # Whoever asks must not end the shop's work.
+            _LOGGER.exception("what was asked at the desk failed")
+            asked.answer.set_exception(err)
+        else:
+            self._tell(entries)
+            asked.answer.set_result(entries)
 
     def _tell_sightings(self, now_s: float) -> None:
         """Say at the desk what was seen, once its crops are safe; the floor goes on meanwhile."""

@@ -7,11 +7,16 @@ have a price, bundles open. Does not own what the parts do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from calibration.format import Calibration, CalibrationError, CameraRole, read_calibration
+import numpy as np
+
+from calibration.drift.watch import DriftSettings
+from calibration.format import Calibration, CalibrationError, CameraRole, Point2, read_calibration
+from calibration.lens import in_picture
 from calibration.planogram import Planogram, read_planogram
 from edge.checkout.receipt import check_prices
 from edge.config import StoreConfig
@@ -21,14 +26,20 @@ from edge.interaction.shelf import SharedShelves, ShelfWatch
 from edge.matching.recogniser import Recogniser
 from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
 from edge.shop.checkin import RecordedCheckIn, read_checkins
+from edge.shop.floor import FloorCameras
+from edge.shop.places import Places
+from edge.shop.shelves import ShelfCamera
 from edge.stages import StageClock, TimedRecogniser
 from edge.tracking.foreground import ForegroundFloor
 from edge.tracking.sessions import Sessions
 from edge.tracking.watch import FloorWatch
+from edge.updates.live import LiveRecogniser
 from models.bundle import Bundle, BundleError, open_bundle
 from models.catalogue import CatalogueError, Product, load_catalogue
 
 _Opened = TypeVar("_Opened")
+_TORSO_M: Final = 1.0
+"""Height of a body that a camera must see to say where somebody stands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +75,20 @@ class Premises:
             if self.calibration.cameras[name].role == role
         )
 
+    def with_recogniser(self) -> Premises:
+        """The same shop with its recogniser made, so that all who recognise share one network."""
+        if self.recogniser is not None or not self.bundles:
+            return self
+        return replace(self, recogniser=self._made_recogniser())
+
+    @property
+    def searched_with(self) -> Recogniser | None:
+        """What answers questions about products that charge nobody; ``None`` before it is made."""
+        made = self.recogniser
+        if isinstance(made, LiveRecogniser):
+            return made.recogniser
+        return made if isinstance(made, Recogniser) else None
+
     def make_shelves(self, stages: StageClock) -> dict[str, ShelfWatch]:
         """Watches of all shelf cameras, by name, sharing one live planogram.
 
@@ -86,6 +111,64 @@ class Premises:
             for name in cameras
         }
 
+    def make_places(self, kept: Path | None = None) -> Places:
+        """The places of all cameras.
+
+        Args:
+            kept: Folder for what a restart must not forget; ``None`` remembers nothing.
+        """
+        return Places(
+            self.folder / self.config.calibration,
+            self.calibration,
+            self.planogram,
+            tuple(sorted(self.config.cameras)),
+            kept,
+            DriftSettings(look_every_s=self.config.drift.look_every_s),
+        )
+
+    def make_shelf_cameras(
+        self, watches: Mapping[str, ShelfWatch], run: str, places: Places
+    ) -> dict[str, ShelfCamera]:
+        """All shelf cameras by name.
+
+        Args:
+            watches: As `make_shelves` makes them.
+            run: Name of the run; see ``evidence.named_for``.
+            places: Where the cameras are.
+        """
+        return {
+            name: ShelfCamera(
+                watch,
+                run,
+                self.config.cameras[name].stall_after_s,
+                places,
+                partial(self._made_anew, watch),
+            )
+            for name, watch in watches.items()
+        }
+
+    def make_floor_cameras(self, places: Places) -> FloorCameras:
+        """All overhead cameras.
+
+        Args:
+            places: Where the cameras are.
+        """
+        return FloorCameras(
+            self.make_floor(),
+            self.cameras_of("overhead"),
+            places,
+            ForegroundFloor.from_calibration,
+        )
+
+    def overlooked_by(self, place_m: Point2) -> frozenset[str]:
+        """Names of the overhead cameras that see somebody who stands at a place."""
+        body = np.array([[*place_m, _TORSO_M]])
+        return frozenset(
+            name
+            for name in self.cameras_of("overhead")
+            if in_picture(self.calibration.cameras[name], body)[0]
+        )
+
     def make_floor(self) -> FloorWatch:
         """The watch of all overhead cameras."""
         floor = self.config.floor
@@ -102,6 +185,17 @@ class Premises:
         """Who is who on the floor, nobody so far."""
         floor = self.config.floor
         return Sessions(self.calibration.floor, floor.reader_m, floor.sessions)
+
+    def _made_anew(self, watch: ShelfWatch, calibration: Calibration) -> ShelfWatch:
+        config = self.config
+        return ShelfWatch(
+            watch.camera,
+            calibration,
+            self.planogram,
+            watch.recogniser,
+            shelves=watch.shelves,
+            settings=config.interaction_overrides.get(watch.camera, config.interaction),
+        )
 
     def _made_recogniser(self) -> Recogniser | None:
         if not self.bundles:

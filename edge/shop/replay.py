@@ -165,12 +165,11 @@ class _Run:
         self._evidence = evidence
         self._stages = StageClock()
         self._opened_s = config.store.opened_at.timestamp()
-        name = run_name(config.store.opened_at)
-        self._shelves = {
-            camera: ShelfCamera(watch, name, config.cameras[camera].stall_after_s)
-            for camera, watch in premises.make_shelves(self._stages).items()
-        }
-        self._floor = premises.make_floor()
+        places = premises.make_places()
+        self._shelves = premises.make_shelf_cameras(
+            premises.make_shelves(self._stages), run_name(config.store.opened_at), places
+        )
+        self._floor = premises.make_floor_cameras(places)
         self.attendant = Attendant(
             Desk(ledger, config.store.terms, premises.products),
             premises.make_sessions(),
@@ -179,6 +178,7 @@ class _Run:
             config.checkout,
             config.floor.reach,
             facings=premises.planogram.facings,
+            overlooked_by=premises.overlooked_by,
         )
         self._frames: dict[str, int] = dict.fromkeys(config.cameras, 0)
         self._skipped: dict[str, int] = dict.fromkeys(config.cameras, 0)
@@ -250,7 +250,7 @@ class _Run:
         if not self._floor.wants(frame.camera, frame.captured_at_s):
             self._skipped[frame.camera] += 1
         with self._stages.stage("floor"):
-            return self._floor.add(frame)
+            return self._floor.look(frame)
 
     def _told(self, seen: Sighting | FloorMoment) -> tuple[Entry, ...]:
         if isinstance(seen, FloorMoment):

@@ -23,6 +23,7 @@ from edge.link.shelf import Answering, Dispatch
 from edge.queues import SIGHTINGS, Inbox, QueueState
 from edge.shop.couriers import broker_of, delivery_body
 from edge.shop.eyes import WATCHDOG_S, Eyes, clock_name
+from edge.shop.places import PLACES_NAME
 from edge.shop.premises import Premises
 from edge.stages import StageClock
 from edge.workers import Pulse, Worker
@@ -61,7 +62,8 @@ class ShelfDevice:
         self._clock = clock
         self._link: LinkSettings = link
         self._broker = self._make_broker(environment, "begins")
-        self._eyes = Eyes(premises, clock, self.inbox, self.stages, self._begin)
+        self.places = premises.make_places(state / PLACES_NAME)
+        self._eyes = Eyes(premises, clock, self.inbox, self.stages, self.places, self._begin)
         state.mkdir(parents=True, exist_ok=True)
         self._file = LedgerFile(state / OUTBOX_NAME, self.config.store.id, "no entries")
         self.outbox = Outbox(self._file)
@@ -106,6 +108,19 @@ class ShelfDevice:
         """What is left when the device is told to stop."""
         return f"{self.outbox.counts('hub').waiting} events wait in the outbox for the hub"
 
+    @property
+    def eyes(self) -> Eyes:
+        """The cameras, for whoever only looks."""
+        return self._eyes
+
+    def now_s(self) -> float:
+        """Now, on the clock of frames."""
+        return self._eyes.now_s()
+
+    def wall_time_s(self, captured_at_s: float) -> float:
+        """Wall time of a moment on the clock of frames; a recording keeps its own."""
+        return self._eyes.wall_time_s(captured_at_s)
+
     def camera_states(self) -> tuple[CameraState, ...]:
         """How the cameras are, by name."""
         return self._eyes.states()
@@ -126,7 +141,7 @@ class ShelfDevice:
         )
 
     def reload(self, config: StoreConfig) -> tuple[str, ...]:
-        """Nothing of a shelf device changes while it runs.
+        """Take up a new calibration; nothing else of a shelf device changes while it runs.
 
         Args:
             config: The configuration as it is now.
@@ -134,6 +149,7 @@ class ShelfDevice:
         Returns:
             Names of the settings that differ and wait for a restart.
         """
+        self.places.read_again(at_once=True)
         return tuple(
             name
             for name in sorted(StoreConfig.model_fields)

@@ -14,7 +14,9 @@ from typing import Final
 
 from edge.cameras.clock import Clock, RecordingStart
 from edge.cameras.newest import CameraState
+from edge.checkout.basket import Moment
 from edge.checkout.desk import Desk
+from edge.checkout.entries import Entry
 from edge.checkout.ledger import Ledger
 from edge.checkout.message import Receiver
 from edge.checkout.outbox import Outbox
@@ -33,8 +35,11 @@ from edge.shop.checkin import AskedCheckIn
 from edge.shop.couriers import broker_of, delivery_body, make_couriers
 from edge.shop.deskwork import DeskWork, FloorView
 from edge.shop.eyes import STARTS_AFTER_S, WATCHDOG_S, Eyes, clock_name
+from edge.shop.passed import PASSED_NAME, PassedReviews
+from edge.shop.places import PLACES_NAME
 from edge.shop.premises import Premises
 from edge.shop.replay import EVIDENCE_NAME, LEDGER_NAME, CameraRun, RunCost, peak_memory_bytes
+from edge.shop.verified import VERIFIED_NAME, VerifiedEvents
 from edge.stages import StageClock
 from edge.tracking.session import CheckIn
 from edge.workers import Pulse, Worker
@@ -55,6 +60,8 @@ class Store:
         clock: The device's time.
         environment: Where secrets are looked up.
         on_receipt: Told of every receipt when it is issued, by the desk's thread.
+        stays_open: Whether people are still answered when a recording is over; then ``over`` says
+            that it is, and no worker ends.
 
     Raises:
         ConfigError: A secret is missing, or a recording was played into this state before.
@@ -68,6 +75,8 @@ class Store:
         clock: Clock,
         environment: Mapping[str, str],
         on_receipt: Callable[[Receipt], None] = lambda receipt: None,
+        *,
+        stays_open: bool = False,
     ) -> None:
         config = premises.config
         self.premises = premises
@@ -87,8 +96,17 @@ class Store:
                 self.ledger, config.store.terms, premises.products, tuple(self._couriers)
             )
             self.outbox = Outbox(self.ledger.file)
-            floor = premises.make_floor()
-            self._eyes = Eyes(premises, clock, self.inbox, self.stages, self._begin)
+            self.passed = PassedReviews(
+                state / PASSED_NAME, {each.review_id for each in self.desk.shop.open_reviews()}
+            )
+            self.verified = VerifiedEvents(
+                _verified_folder(premises, state),
+                self.evidence,
+                known=self.desk.shop.reviews.values(),
+            )
+            self.places = premises.make_places(state / PLACES_NAME)
+            floor = premises.make_floor_cameras(self.places)
+            self._eyes = Eyes(premises, clock, self.inbox, self.stages, self.places, self._begin)
         except BaseException:
             self.ledger.close()
             raise
@@ -105,6 +123,7 @@ class Store:
             config.floor.reach,
             facings=premises.planogram.facings,
             owing=(lambda until_s: ()) if self._hub is None else self._hub.owes,
+            overlooked_by=premises.overlooked_by,
         )
         self._work = DeskWork(
             self._attendant,
@@ -121,6 +140,7 @@ class Store:
             stages=self.stages,
             all_seen=self._all_seen,
             on_receipt=on_receipt,
+            stays_open=stays_open,
         )
         self._began_s = clock.monotonic_s()
 
@@ -166,6 +186,16 @@ class Store:
         return tuple(self._couriers)
 
     @property
+    def over(self) -> bool:
+        """Whether a recording is over and all of it charged."""
+        return self._work.over
+
+    @property
+    def eyes(self) -> Eyes:
+        """The cameras, for whoever only looks."""
+        return self._eyes
+
+    @property
     def floor_view(self) -> FloorView:
         """Who is where."""
         return self._work.floor_view
@@ -204,8 +234,31 @@ class Store:
             QueueFullError: Too many wait at the desk.
         """
         checkin = asked.at(self.now_s(), self.config.store.id)
-        self._work.ask(checkin, timeout_s)
+        self._work.check_in(checkin, timeout_s)
         return checkin
+
+    def at_desk(
+        self, said: Callable[[Moment], tuple[Entry, ...]], timeout_s: float = 5.0
+    ) -> tuple[Entry, ...]:
+        """Have something said at the desk, at this moment; from any thread.
+
+        Args:
+            said: Says it; called by the desk's own thread.
+            timeout_s: How long to wait.
+
+        Returns:
+            New entries; none when the same was said before.
+
+        Raises:
+            CheckoutError: It cannot be, or the desk did not answer in time; ask again.
+            QueueFullError: Too many wait at the desk.
+        """
+
+        def step() -> tuple[Entry, ...]:
+            now_s = self.now_s()
+            return said(Moment(now_s, self.wall_time_s(now_s)))
+
+        return self._work.ask(step, timeout_s)
 
     def reload(self, config: StoreConfig) -> tuple[str, ...]:
         """Take up what can change while the shop is open.
@@ -216,6 +269,7 @@ class Store:
         Returns:
             Names of the settings that differ and wait for a restart.
         """
+        self.places.read_again(at_once=True)
         self._attendant.settings = config.checkout
         self._attendant.reach = config.floor.reach
         taken_up: dict[str, object] = {name: getattr(config, name) for name in RELOADABLE}
@@ -292,8 +346,15 @@ class Store:
             # What a recording shows happened when it was taken, however long ago.
             if not self.config.is_recorded:
                 self.evidence.forget(now_s, days)
+                self.verified.forget(now_s, days)
             self.outbox.forget_acknowledged(now_s - days * _DAY_S)
             pulse.stop.wait(_RETENTION_EVERY_S)
+
+
+def _verified_folder(premises: Premises, state: Path) -> Path:
+    """Where updates look for what people have settled; beside the ledger without updates."""
+    updates = premises.config.updates
+    return state / VERIFIED_NAME if updates is None else premises.folder / updates.verified
 
 
 def _opened_ledger(state: Path, config: StoreConfig) -> Ledger:

@@ -20,6 +20,7 @@ from models.bundle import BundleError, open_bundle
 from tests.benchmarks.cameras import idle_cost, shop_pace
 from tests.benchmarks.recognition import Bench, all_figures
 from tests.benchmarks.rounds import Figure
+from tests.benchmarks.visual_search import search_throughput
 
 DEFAULT_BUNDLE = Path(__file__).parents[2] / "models" / "pretrained" / "groceries"
 
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.quick:
         bench = replace(bench, rounds=2, match_among=300, sizes=(300,))
     figures = [] if asked.cameras_only else all_figures(bench)
+    if not asked.cameras_only:
+        figures += search_throughput(bundle, min(bench.rounds, 7))
     figures += idle_cost(bench.rounds, 20 if asked.quick else 90)
     if asked.shop:
         figures += shop_pace(asked.shop)

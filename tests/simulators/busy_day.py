@@ -76,7 +76,7 @@ class Day:
 
     def knock(self, rotation: NDArray[np.float64]) -> None:
         """From now on the camera is turned by this much against its reference."""
-        self._map = _warp(self._lens, rotation)
+        self._map = warp(self._lens, rotation)
 
     def picture(self, at_s: float) -> Grey:
         """What the stream shows at a moment."""
@@ -130,7 +130,7 @@ class Day:
         return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def _warp(lens: Lens, rotation: NDArray[np.float64]) -> NDArray[np.float32]:
+def warp(lens: Lens, rotation: NDArray[np.float64]) -> NDArray[np.float32]:
     """Where each pixel of the turned camera was seen before, for ``cv2.remap``."""
     width, height = lens.image_size_px
     x, y = np.meshgrid(np.linspace(0, width - 1, _GRID[0]), np.linspace(0, height - 1, _GRID[1]))

@@ -80,6 +80,8 @@ class Wire:
         bytes_per_s: Most that comes back in a second; ``None`` for no limit.
         hang_after: Let nothing come back any more, and say nothing, after so many bytes of all
             connections; ``None`` never. Set it to ``None`` to let later connections through.
+        down_after: Be down, once and until ``up`` is set again, after so many bytes have come back
+            over all connections; ``None`` never.
         carried: Bytes that came back over all connections.
         connections: Connections so far.
     """
@@ -89,6 +91,7 @@ class Wire:
         self.cut_every: int | None = None
         self.bytes_per_s: int | None = None
         self.hang_after: int | None = None
+        self.down_after: int | None = None
         self.carried = 0
         self.connections = 0
         self._to_port = to_port
@@ -110,6 +113,11 @@ class Wire:
             thread.join()
         for each in self._open:
             each.close()
+
+    def cut(self) -> None:
+        """Cut all connections that are open."""
+        for each in tuple(self._open):
+            _hang_up(each)
 
     def _accept(self) -> None:
         while True:
@@ -146,6 +154,9 @@ class Wire:
                 self.carried += len(content)
                 if self.bytes_per_s is not None:
                     time.sleep(len(content) / self.bytes_per_s)
+                if self.down_after is not None and self.carried >= self.down_after:
+                    self.up, self.down_after = False, None
+                    break
                 if self.cut_every is not None and self.carried % self.cut_every == 0:
                     break
         _hang_up(near)

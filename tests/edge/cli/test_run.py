@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import cv2
@@ -28,24 +26,9 @@ def test_a_running_shop_from_the_first_look_to_a_clean_stop(shop: Path, tmp_path
     store, state = shop / "store.yaml", tmp_path / "state"
     good = store.read_text(encoding="utf-8")
     with running(str(store), "--port", "0", "--state", str(state), "--log-json") as device:
-        address = device.said(r"live page: (http://\S+)")[1]
-
-        def is_ready() -> bool:
-            try:
-                with urllib.request.urlopen(f"{address}readyz", timeout=20) as answer:
-                    return bool(answer.status == 200)
-            except urllib.error.HTTPError as err:
-                err.close()
-                return False
-
-        device.until(is_ready)
-        asked = urllib.request.Request(
-            f"{address}api/checkin",
-            json.dumps({"token": "t-9", "checkin_id": "c-9"}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(asked, timeout=20) as answer:
-            assert json.load(answer)["session_id"] == "c-9"
+        device.until(lambda: bool(device.asked("readyz")["ok"]))
+        asked = {"token": "t-9", "checkin_id": "c-9"}
+        assert device.asked("api/v1/checkins", asked)["session_id"] == "c-9"
 
         store.write_text(good + "colour: red\n", encoding="utf-8")
         device.process.send_signal(signal.SIGHUP)
@@ -54,8 +37,8 @@ def test_a_running_shop_from_the_first_look_to_a_clean_stop(shop: Path, tmp_path
         device.process.send_signal(signal.SIGHUP)
         device.said("threads changed too and wait for a restart")
 
-        with urllib.request.urlopen(f"{address}api/state", timeout=20) as answer:
-            assert "c-9" in [basket["session"] for basket in json.load(answer)["baskets"]]
+        baskets = device.asked("api/v1/state")["baskets"]
+        assert "c-9" in [basket["session"] for basket in baskets]
         device.process.send_signal(signal.SIGTERM)
         assert device.ended() == 0
     logged = [json.loads(line) for line in device.lines if line.startswith("{")]

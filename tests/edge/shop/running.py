@@ -12,9 +12,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+from edge.dashboard.accounts_file import ACCOUNTS_NAME, AccountsFile
+from edge.dashboard.tokens import Tokens
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,8 +25,10 @@ ROOT = Path(__file__).parents[3]
 class Device:
     """``walkout-edge run`` in a process of its own, and all it says."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], state: Path | None) -> None:
         self.process = process
+        self._state = state
+        self._token = ""
         self.lines: list[str] = []
         assert process.stdout is not None
         self._reader = threading.Thread(target=self.lines.extend, args=(process.stdout,))
@@ -40,6 +45,10 @@ class Device:
         self.until(has_said)
         return found[0]
 
+    def has_told(self, text: str) -> bool:
+        """Whether it has said something by now."""
+        return any(text in line for line in list(self.lines))
+
     def until(self, condition: Callable[[], bool]) -> None:
         ends_s = time.monotonic() + 60
         while not condition():
@@ -47,15 +56,37 @@ class Device:
             assert time.monotonic() < ends_s, "".join(self.lines)
             time.sleep(0.02)
 
-    def asked(self, path: str) -> Any:  # noqa: ANN401 -- JSON
-        """What its page answers, as JSON; it is said, sooner or later, where the page is."""
-        address = self.said(r"live page: (http://\S+)")[1]
+    def asked(self, path: str, body: object = None) -> Any:  # noqa: ANN401 -- JSON
+        """What its dashboard answers an application that may look and check people in.
+
+        Args:
+            path: Without a slash at its beginning.
+            body: Is posted as JSON when there is one.
+        """
+        answer = self._answer(path, body)
+        return json.loads(answer) if answer.startswith((b"{", b"[")) else answer.decode()
+
+    def _answer(self, path: str, body: object) -> bytes:
+        address = self.said(r"dashboard: (http://\S+)")[1]
+        headers = {"Authorization": f"Bearer {self._shown()}", "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{address}{path}", content, headers)
         try:
-            with urllib.request.urlopen(f"{address}{path}", timeout=20) as answer:
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return bytes(answer.read())
         except urllib.error.HTTPError as err:
             with err:
-                return json.load(err)
+                return err.read()
+
+    def _shown(self) -> str:
+        """Its token, made as the command line makes them: in the file, while the device runs."""
+        if not self._token:
+            assert self._state is not None, "only with --state is known where tokens are kept"
+            with closing(AccountsFile(self._state / ACCOUNTS_NAME)) as file:
+                _, self._token = Tokens(file, time.time).create(
+                    f"test {self.process.pid}", ["read", "metrics", "checkin"]
+                )
+        return self._token
 
     def kill(self) -> None:
         """Kill it as a power cut would."""
@@ -78,7 +109,8 @@ def running(*arguments: str) -> Iterator[Device]:
         text=True,
         env=environment,
     ) as process:
-        device = Device(process)
+        named = dict(zip(arguments, arguments[1:], strict=False))
+        device = Device(process, Path(named["--state"]) if "--state" in named else None)
         try:
             yield device
         finally:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.checkout.entries import Entry
 from edge.checkout.ledger import Ledger
 from edge.checkout.receipt import Receipt
-from edge.errors import CheckoutError
+from edge.errors import CheckoutError, LedgerError
 from edge.evidence import EvidenceFolder
 from edge.interaction.shelf import Seen, StoredCrop
 from edge.queues import CHECK_INS, MOMENTS, SIGHTINGS, Inbox
@@ -21,14 +22,21 @@ from edge.shop.shelves import Sighting
 from edge.stages import StageClock
 from edge.tracking.session import CheckIn
 from edge.workers import Crew, Worker
-from tests.edge.checkout.shopping import event, open_ledger
+from tests.edge.checkout.shopping import event, moment, open_ledger
 from tests.edge.shop.test_attendant import SHELF, Day
 
 
 class AtWork:
     """A desk's worker at work in a thread; the floor was told before it began."""
 
-    def __init__(self, ledger: Ledger, folder: Path, recorded: tuple[RecordedCheckIn, ...]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        folder: Path,
+        recorded: tuple[RecordedCheckIn, ...],
+        *,
+        stays_open: bool = False,
+    ) -> None:
         self.day = Day(ledger)
         self.day.come_in("ann", "t-1")
         self.day.look_for(4, ("t-1", SHELF))
@@ -46,6 +54,7 @@ class AtWork:
             stages=StageClock(),
             all_seen=self.all_seen.is_set,
             on_receipt=self.receipts.append,
+            stays_open=stays_open,
         )
         self.crew = Crew([Worker("desk", self.work.run)], time.monotonic)
 
@@ -92,7 +101,7 @@ def test_while_evidence_cannot_be_written_nothing_is_charged_and_nothing_is_lost
     at_work.inbox.send(SIGHTINGS, at_work.sighting())
     with caplog.at_level(logging.WARNING):
         until(lambda: at_work.work.trouble is not None)
-        at_work.work.ask(CheckIn("bob", 6.0, "hash", "bob", "shopper", "bob"), timeout_s=30)
+        at_work.work.check_in(CheckIn("bob", 6.0, "hash", "bob", "shopper", "bob"), timeout_s=30)
         assert at_work.held() == 0
         in_the_way.unlink()
         until(lambda: at_work.held() == 1)
@@ -103,17 +112,83 @@ def test_while_evidence_cannot_be_written_nothing_is_charged_and_nothing_is_lost
 
 
 def test_a_check_in_is_answered_when_it_is_in_the_ledger(at_work: AtWork) -> None:
-    at_work.work.ask(CheckIn("bob", 6.0, "hash", "bob", "shopper", "bob"), timeout_s=30)
+    at_work.work.check_in(CheckIn("bob", 6.0, "hash", "bob", "shopper", "bob"), timeout_s=30)
     assert at_work.day.desk.shop.basket("bob").is_open
     with pytest.raises(CheckoutError, match="check in alone"):
-        at_work.work.ask(CheckIn("sam", 6.0, "hash", "sam", "staff", "bob"), timeout_s=30)
+        at_work.work.check_in(CheckIn("sam", 6.0, "hash", "sam", "staff", "bob"), timeout_s=30)
 
 
 def test_nobody_waits_for_ever_at_a_desk_that_does_not_answer(tmp_path: Path) -> None:
     with open_ledger(tmp_path) as ledger:
         desk = AtWork(ledger, tmp_path / "evidence", ())
         with pytest.raises(CheckoutError, match="did not answer in time; ask again"):
-            desk.work.ask(CheckIn("bob", 6.0, "hash", "bob", "shopper", "bob"), timeout_s=0.01)
+            desk.work.check_in(CheckIn("bob", 6.0, "hash", "bob", "shopper", "bob"), timeout_s=0.01)
+
+
+def test_what_nobody_waits_for_any_more_is_not_done_later(tmp_path: Path) -> None:
+    with open_ledger(tmp_path) as ledger:
+        desk = AtWork(ledger, tmp_path / "evidence", ())
+        done: list[str] = []
+
+        def step(name: str) -> tuple[Entry, ...]:
+            done.append(name)
+            return ()
+
+        with pytest.raises(CheckoutError):
+            desk.work.ask(lambda: step("given up"), timeout_s=0.01)
+        desk.crew.start()
+        desk.work.ask(lambda: step("waited for"), timeout_s=30)
+        assert desk.crew.stop(30) == ()
+    assert done == ["waited for"]
+
+
+def test_whoever_settles_something_is_told_what_is_in_the_ledger(at_work: AtWork) -> None:
+    at_work.inbox.send(SIGHTINGS, at_work.sighting())
+    until(lambda: at_work.held() == 1)
+    desk, at = at_work.day.desk, moment(at_work.day.now_s)
+    entries = at_work.work.ask(lambda: desk.close("ann", "staff", at=at), timeout_s=30)
+    assert [entry.kind for entry in entries] == ["session_closed", "receipt_issued"]
+    assert [receipt.quantities() for receipt in at_work.receipts] == [{"milk": 1}]
+
+
+@pytest.mark.parametrize(
+    ("err", "said"),
+    [
+        (CheckoutError("settled before"), ""),
+        (
+            LedgerError("the disk is full"),
+            "what was asked at the desk is refused: the disk is full",
+        ),
+        (ZeroDivisionError("a fault"), "what was asked at the desk failed"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_the_desk_works_on(
+    at_work: AtWork, err: Exception, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def step() -> tuple[Entry, ...]:
+        raise err
+
+    with pytest.raises(type(err), match=str(err)):
+        at_work.work.ask(step, timeout_s=30)
+    assert said in caplog.text
+    at_work.inbox.send(SIGHTINGS, at_work.sighting())
+    until(lambda: at_work.held() == 1)
+    assert at_work.crew.states[0].restarts == 0
+
+
+def test_people_are_answered_after_the_end_of_a_recording_where_the_shop_stays_open(
+    tmp_path: Path,
+) -> None:
+    with open_ledger(tmp_path) as ledger:
+        desk = AtWork(ledger, tmp_path / "evidence", (), stays_open=True)
+        desk.all_seen.set()
+        desk.crew.start()
+        until(lambda: desk.work.over)
+        (receipt,) = desk.receipts
+        assert not desk.crew.has_ended("desk")
+        desk.work.check_in(CheckIn("bob", 6.0, "hash", "bob", "shopper", "bob"), timeout_s=30)
+        assert desk.day.desk.shop.basket("bob").is_open
+        assert desk.crew.stop(30) == ()
 
 
 def test_at_the_end_of_a_recording_everybody_gets_a_receipt(at_work: AtWork) -> None:

@@ -102,8 +102,8 @@ class _Away:
             hub.said(f"device {name} is silent: no answer")
         self._is_not_ready("hub", "device shelf-b is silent")
         self._is_not_ready("shelf-b", "the hub has not asked")
-        assert self._devices["shelf-b"].asked("api/state")["cameras"][0]["status"] == "running"
-        assert "silent" in {each["status"] for each in hub.asked("api/state")["devices"]}
+        assert self._devices["shelf-b"].asked("api/v1/state")["cameras"][0]["status"] == "running"
+        assert "device_silent" in {each["code"] for each in hub.asked("api/v1/state")["troubles"]}
         hub.until(lambda: shop.kept_for_hub("shelf-b") == ["waiting"] * events)
         hub.said("c-1 closed")
         assert shop.written("receipt_issued") == 0, "a receipt without what the devices saw"
@@ -177,7 +177,7 @@ def test_after_a_kill_baskets_are_open_and_who_came_in_before_is_not_charged_by_
         if name == "store":
             shop.goes_back_to_its_beginning(name)
         again = shop.start(name)
-        basket = again.asked("api/state")["baskets"][0]
+        basket = again.asked("api/v1/state")["baskets"][0]
         assert (basket["session"], [line["quantity"] for line in basket["lines"]]) == (
             "c-1",
             pieces,

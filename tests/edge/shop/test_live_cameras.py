@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -58,19 +56,15 @@ def reasons(device: Device) -> list[str]:
     return told
 
 
-def metrics(device: Device) -> str:
-    address = device.said(r"live page: (http://\S+)")[1]
-    with urllib.request.urlopen(f"{address}metrics", timeout=20) as answer:
-        return str(answer.read().decode())
-
-
 def is_loud(device: Device, camera: str, status: str) -> None:
     """It is said in the log, on the page, by readiness and by the metrics."""
     device.until(lambda: any(f"camera {camera} is {status}" in each for each in reasons(device)))
     device.said(f"ERROR MainThread: camera {camera} is {status}")
-    states = {each["name"]: each["status"] for each in device.asked("api/state")["cameras"]}
+    states = {each["name"]: each["status"] for each in device.asked("api/v1/state")["cameras"]}
     assert states[camera] in (status, "lost", "stalled", "running")
-    assert re.search(rf'walkout_camera_up{{camera="{camera}",status="\w+"}} [01]', metrics(device))
+    assert re.search(
+        rf'walkout_camera_up{{camera="{camera}",status="\w+"}} [01]', str(device.asked("metrics"))
+    )
 
 
 def is_well(device: Device) -> None:
@@ -90,12 +84,7 @@ def test_cameras_that_come_late_or_go_away_are_loud_and_come_back_by_themselves(
         # The shelf's camera is slow to start.
         assert any("camera shelf-1 is connecting" in each for each in reasons(device))
         assert device.asked("healthz")["ok"], "a camera that is away is no reason to start anew"
-        asked = urllib.request.Request(
-            device.said(r"live page: (http://\S+)")[1] + "api/checkin",
-            json.dumps({"token": "t-1", "checkin_id": "c-1"}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        urllib.request.urlopen(asked, timeout=20).close()
+        device.asked("api/v1/checkins", {"token": "t-1", "checkin_id": "c-1"})
 
         with rtsp_server(*SIZE, port=shelf_port) as shelf:
             is_well(device)
@@ -108,7 +97,7 @@ def test_cameras_that_come_late_or_go_away_are_loud_and_come_back_by_themselves(
         is_loud(device, "shelf-1", "lost")
         with rtsp_server(*SIZE, port=shelf_port):
             is_well(device)
-            assert [each["session"] for each in device.asked("api/state")["baskets"]] == ["c-1"]
+            assert [each["session"] for each in device.asked("api/v1/state")["baskets"]] == ["c-1"]
             device.process.terminate()
             assert device.ended() == 0
     with Ledger(tmp_path / "state" / LEDGER_NAME, "shop-3") as ledger:

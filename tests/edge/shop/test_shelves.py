@@ -10,7 +10,7 @@ from edge.config_file import load_config
 from edge.events import Frame
 from edge.shop.premises import Premises, open_premises
 from edge.shop.replay import recorded_cameras
-from edge.shop.shelves import ShelfCamera, Sighting
+from edge.shop.shelves import Sighting
 from edge.stages import StageClock
 
 GAP_S = 3.0
@@ -35,8 +35,8 @@ def sightings(
     frames: list[Frame],
     status: Callable[[Frame], CameraStatus] = lambda frame: "running",
 ) -> list[Sighting]:
-    watch = premises.make_shelves(StageClock())["shelf-1"]
-    shelf = ShelfCamera(watch, "run", GAP_S)
+    watches = premises.make_shelves(StageClock())
+    shelf = premises.make_shelf_cameras(watches, "run", premises.make_places())["shelf-1"]
     return [each for frame in frames for each in shelf.look(frame, status(frame))]
 
 

@@ -1,0 +1,1 @@
+"""Calibrating at the device: the wizard's work, done on the device's own cameras."""
