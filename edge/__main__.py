@@ -12,7 +12,18 @@ from typing import Annotated
 
 import typer
 
-from edge.cli import bundle, calibrate, config, people, recognise, replay, run, updates
+from edge.cli import (
+    bench,
+    bundle,
+    calibrate,
+    config,
+    doctor,
+    people,
+    recognise,
+    replay,
+    run,
+    updates,
+)
 from edge.cli.errors import FAILED, PROGRAM, complain
 
 app = typer.Typer(
@@ -29,6 +40,8 @@ calibrate.register(app)
 config.register(app)
 people.register(app)
 updates.register(app)
+doctor.register(app)
+bench.register(app)
 
 # Typer keeps the base of its usage errors to itself and has moved it between releases; it is the
 # parent of the one that is public.

@@ -18,7 +18,6 @@ from typing import Any, Final, Literal
 
 from edge.errors import QueueFullError
 from edge.events import Frame
-from edge.tracking.session import CheckIn
 from edge.tracking.watch import FloorMoment
 
 DropPolicy = Literal["oldest", "never"]
@@ -42,10 +41,11 @@ class QueueSpec:
 
 
 FRAMES: Final = QueueSpec("frames", Frame.__name__, 1, "oldest")
-CHECK_INS: Final = QueueSpec("check_ins", CheckIn.__name__, 64, "never")
+# Whatever people ask of the desk: check-ins, verdicts, refunds.
+ASKED: Final = QueueSpec("asked", "AskedAtDesk", 64, "never")
 MOMENTS: Final = QueueSpec("moments", FloorMoment.__name__, 64, "never")
 SIGHTINGS: Final = QueueSpec("sightings", "Sighting", 256, "never")
-QUEUES: Final = (FRAMES, CHECK_INS, MOMENTS, SIGHTINGS)
+QUEUES: Final = (FRAMES, ASKED, MOMENTS, SIGHTINGS)
 
 
 @dataclass(frozen=True)

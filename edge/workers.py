@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-Restart = Literal["after_a_crash", "never"]
+Restart = Literal["after_a_crash", "always", "never"]
 WorkerStatus = Literal["starting", "working", "ended", "crashed", "stuck", "given_up"]
 
 
@@ -46,7 +46,8 @@ class Worker:
     Attributes:
         name: Of the worker and its thread.
         target: Its whole life; returning ends it.
-        restart: What happens when it crashes.
+        restart: What happens when it crashes; ``always`` for one whose crashes, however many, are
+            no reason to end the device.
         watchdog_s: It must beat at least this often; ``None`` for one that watches itself.
     """
 
@@ -227,7 +228,7 @@ class _Job:
         while now_s - self._crashes[0] > self._patience.within_s:
             self._crashes.popleft()
         self._reason = f"{type(err).__name__}: {err}"
-        often = len(self._crashes) > self._patience.crashes
+        often = len(self._crashes) > self._patience.crashes and self.worker.restart != "always"
         self._status = "given_up" if often or self.worker.restart == "never" else "crashed"
         if self._status == "given_up":
             _LOGGER.critical("worker %s is given up: %s", self.worker.name, self._reason)

@@ -88,12 +88,14 @@ def _facings(work: ShopWork) -> Step:
     if not work.fixtures:
         return Step("facings", "waits", None, "fixture_first")
     kept = {each.fixture for each in work.facings.values()}
-    watched = {each.fixture for each in work.cameras.values() if each.role == "shelf"}
+    seen = {each.fixture for each in work.cameras.values() if each.placed is not None}
     empty = [
         name
         for name in work.fixtures
-        if name in watched and not (work.grids[name].skus if name in work.grids else name in kept)
+        if not (work.grids[name].skus if name in work.grids else name in kept)
     ]
+    if empty and not any(name in seen for name in empty):
+        return Step("facings", "waits", None, "place_first")
     if empty:
         begun = any(name in work.grids for name in empty)
         return Step("facings", "begun" if begun else "todo", None, "no_facings")

@@ -67,7 +67,6 @@ def calibrate(
         kept,
         file.parent,
         time.time,
-        config.evidence_days,
         bench=device.bench,
     )
     with ExitStack() as opened:

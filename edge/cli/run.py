@@ -185,14 +185,7 @@ class _Process:
             self._bench = make_bench(self._device, shown, state)
         except CalibrationError as err:
             _LOGGER.error("cameras cannot be calibrated at the dashboard: %s", err)
-        around = Surroundings(
-            state,
-            self._file.parent,
-            time.time,
-            config.evidence_days,
-            search=search,
-            bench=self._bench,
-        )
+        around = Surroundings(state, self._file.parent, time.time, search=search, bench=self._bench)
         try:
             dashboard = Dashboard(shown, settings, around)
         except (WalkoutEdgeError, OSError) as err:
@@ -211,7 +204,7 @@ class _Process:
         if self._dashboard is not None:
             workers.append(self._dashboard.worker())
         if self._dashboard is not None and self._bench is not None:
-            workers.append(Worker("calibrating", self._bench.run))
+            workers.append(Worker("calibrating", self._bench.run, restart="always"))
         crew = self._crew = Crew(workers, time.monotonic)
         with self._signals():
             crew.start()

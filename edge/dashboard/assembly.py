@@ -64,7 +64,6 @@ class Surroundings:
         state: The device's folder; people, tokens and keys are kept there.
         folder: What paths in the settings are relative to.
         wall_time_s: Seconds since 1970.
-        evidence_days: How long links to a basket are good after its session.
         search: Searches pictures; ``None`` where nothing recognises products.
         bench: A technician's calibration work; ``None`` where there is none.
         sign_in: How often signing in may be tried.
@@ -73,7 +72,6 @@ class Surroundings:
     state: Path
     folder: Path
     wall_time_s: Callable[[], float]
-    evidence_days: float
     search: VisualSearch | None = None
     bench: Bench | None = None
     sign_in: SignInLimits | None = None
@@ -127,7 +125,7 @@ class Dashboard:
 
     def worker(self) -> Worker:
         """Its row in the table of workers; without a watchdog, so that it ends no shop."""
-        return Worker("dashboard", self.run)
+        return Worker("dashboard", self.run, restart="always")
 
     def run(self, pulse: Pulse) -> None:
         """Serve until told to stop."""

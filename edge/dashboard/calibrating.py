@@ -15,9 +15,10 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, File, Header, HTTPException, Query, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
+from pydantic import ValidationError
 
 from calibration.board import board_pdf, fit_board
-from calibration.format import CalibrationError, Zone
+from calibration.format import CalibrationError, Zone, first_complaint
 from calibration.markers import markers_pdf
 from calibration.page import Paper
 from calibration.pictures import PICTURE_SUFFIXES, VIDEO_SUFFIXES
@@ -113,6 +114,8 @@ def _said() -> Iterator[None]:
         yield
     except CalibrationError as err:
         raise HTTPException(409, str(err)) from err
+    except ValidationError as err:
+        raise HTTPException(422, first_complaint(err)) from err
 
 
 def router(bench: Bench, rendering: Rendering) -> APIRouter:

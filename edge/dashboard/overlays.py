@@ -28,6 +28,30 @@ _STEP_M: Final = 0.25
 _BEYOND: Final = 0.5
 
 
+class Drawing:
+    """What stands still in a camera's picture, worked out once for a calibration.
+
+    Args:
+        name: Of the camera.
+        calibration: Where everything is.
+        planogram: Where facings are on their fixtures.
+    """
+
+    def __init__(self, name: str, calibration: Calibration, planogram: Planogram) -> None:
+        self.name = name
+        self.calibration = calibration
+        self.camera = calibration.cameras[name]
+        self.zones = zones_of(self.camera, calibration)
+        self._facings = {
+            facing: polygon_in(self.camera, each.corners_m(calibration.fixtures[each.fixture])[:4])
+            for facing, each in planogram.facings.items()
+        }
+
+    def facing(self, name: str | None) -> Polygon:
+        """Corners of a facing's front; empty where it is not in the picture."""
+        return self._facings.get(name or "", ())
+
+
 def zones_of(camera: Camera, calibration: Calibration) -> tuple[DrawnZone, ...]:
     """The floor's border, its zones and the fixtures' fronts in a camera's picture."""
     floor = calibration.floor
@@ -98,20 +122,12 @@ def shoppers_in(camera: Camera, shoppers: Iterable[ShownShopper]) -> tuple[Drawn
 
 
 def decisions_in(
-    camera_name: str,
-    camera: Camera,
-    calibration: Calibration,
-    planogram: Planogram,
-    events: Iterable[ShownEvent],
-    now_wall_s: float,
+    drawing: Drawing, events: Iterable[ShownEvent], now_wall_s: float
 ) -> tuple[DrawnDecision, ...]:
     """What was decided lately before a camera: at its own facings, or at those in its picture.
 
     Args:
-        camera_name: The camera.
-        camera: It, calibrated.
-        calibration: Where fixtures are.
-        planogram: Where facings are on them.
+        drawing: Of the camera.
         events: The newest first.
         now_wall_s: Now.
     """
@@ -120,14 +136,9 @@ def decisions_in(
         age_s = now_wall_s - event.happened_at
         if age_s > DECISIONS_FOR_S:
             break
-        if camera.role == "shelf" and event.camera != camera_name:
-            continue
-        facing = planogram.facings.get(event.facing or "")
-        polygon: Polygon = ()
-        if facing is not None:
-            fixture = calibration.fixtures[facing.fixture]
-            polygon = polygon_in(camera, facing.corners_m(fixture)[:4])
-        if camera.role == "overhead" and not polygon:
+        polygon = drawing.facing(event.facing)
+        is_shelf = drawing.camera.role == "shelf"
+        if event.camera != drawing.name if is_shelf else not polygon:
             continue
         drawn.append(
             DrawnDecision(

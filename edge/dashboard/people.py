@@ -7,7 +7,7 @@ Passwords and tokens stand in the answer that makes them and nowhere else.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import ConfigDict, Field
@@ -31,7 +31,10 @@ _PAGE: Final = 100
 _LONGEST_DAYS: Final = 3650
 _LATEST: Final = 2**53
 _DAY_S: Final = 86_400.0
-_REFUSED: Final = {404: {"model": Complaint}, 409: {"model": Complaint}}
+_REFUSED: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"model": Complaint},
+    409: {"model": Complaint},
+}
 
 
 class ShownPerson(Closed):

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -74,11 +75,20 @@ class ShownPicture:
 
 
 class CameraPictures:
-    """Makes the pictures of all cameras; safe to use from several threads."""
+    """Makes the pictures of all cameras; safe to use from several threads.
 
-    def __init__(self) -> None:
+    Args:
+        every_s: How often at most one of a camera is made, in each of its sizes.
+        monotonic_s: A clock that never jumps.
+    """
+
+    def __init__(
+        self, every_s: float = 0.4, monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._every_s = every_s
+        self._monotonic_s = monotonic_s
         self._making: dict[str, threading.Lock] = {}
-        self._made: dict[tuple[str, int], ShownPicture] = {}
+        self._made: dict[tuple[str, int], tuple[float, ShownPicture]] = {}
         self._guard = threading.Lock()
 
     def picture(
@@ -103,10 +113,12 @@ class CameraPictures:
         with self._guard:
             making = self._making.setdefault(frame.camera, threading.Lock())
         with making:
-            made = self._made.get((frame.camera, width))
-            if made is None or made.frame != frame.index:
+            now_s = self._monotonic_s()
+            made_at_s, made = self._made.get((frame.camera, width), (now_s, None))
+            is_fresh = made is not None and now_s - made_at_s < self._every_s
+            if made is None or (made.frame != frame.index and not is_fresh):
                 made = self._make(frame, width, camera, moment, quiet)
-                self._made[frame.camera, width] = made
+                self._made[frame.camera, width] = (now_s, made)
             return made
 
     @staticmethod
@@ -198,9 +210,15 @@ def hide(picture: Picture, where: Mask) -> Picture:
     # Feathered outwards, so that what must be hidden is hidden whole.
     feather = max(3, width // 80) | 1
     grown = cv2.dilate(where, np.ones((feather, feather), np.uint8))
-    share = cv2.blur(grown.astype(np.float32), (feather, feather))
-    share = np.maximum(share, where)[..., None]
-    return np.asarray(picture * (1 - share) + soft * share, np.uint8)
+    left, top, wide, high = cv2.boundingRect(cv2.dilate(grown, np.ones((feather, feather))))
+    part = np.s_[top : top + high, left : left + wide]
+    share = cv2.blur(grown[part].astype(np.float32), (feather, feather))
+    share = cv2.max(share, where[part].astype(np.float32))
+    hidden = picture.copy()
+    hidden[part] = cv2.blendLinear(
+        np.ascontiguousarray(picture[part]), np.ascontiguousarray(soft[part]), 1 - share, share
+    )
+    return hidden
 
 
 def scaled(picture: Picture, width_px: int) -> Picture:
@@ -227,9 +245,13 @@ def not_goods(picture: Picture, quiet: Frame | None) -> Mask:
     then = cv2.resize(quiet.image, size, interpolation=cv2.INTER_AREA)
     now = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     # Cameras follow the light: what is brighter everywhere has not changed.
-    gain = np.median((now.reshape(-1, 3) + 8.0) / (then.reshape(-1, 3) + 8.0), axis=0)
-    expected = np.clip((then + 8.0) * gain - 8.0, 0, 255).astype(np.uint8)
-    differs = (cv2.absdiff(now, expected).max(axis=2) > _DIFFERS_BY).astype(np.uint8)
+    ratios = (now[2::4, 2::4] + 8.0) / (then[2::4, 2::4] + 8.0)
+    gains = np.median(ratios.reshape(-1, 3), axis=0)
+    levels = np.arange(256.0)[:, None]
+    table = np.clip((levels + 8.0) * gains - 8.0, 0, 255).astype(np.uint8)
+    apart = cv2.absdiff(now, cv2.LUT(then, np.ascontiguousarray(table[None])))
+    blue, green, red = cv2.split(apart)
+    differs = np.asarray(cv2.max(cv2.max(blue, green), red) > _DIFFERS_BY, np.uint8)
     grown = cv2.dilate(differs, np.ones((13, 13), np.uint8))
     return _fitted(np.asarray(grown, np.uint8), picture)
 

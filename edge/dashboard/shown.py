@@ -133,7 +133,7 @@ class ShownShop(Protocol):
         ...
 
     def receipt_page(self, session_id: str) -> str:
-        """A session's newest receipt as the page that a shopper gets."""
+        """A session's newest receipt as a page to keep, its pictures within it."""
         ...
 
     def refund(

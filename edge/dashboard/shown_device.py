@@ -19,7 +19,7 @@ import cv2
 from calibration.format import Calibration
 from edge.cameras.newest import CameraState
 from edge.dashboard.config_shown import config_shown
-from edge.dashboard.overlays import decisions_in, facings_of, shoppers_in, zones_of
+from edge.dashboard.overlays import Drawing, decisions_in, facings_of, shoppers_in
 from edge.dashboard.pictures import CameraPictures, is_known, scaled
 from edge.dashboard.rates import FrameRates
 from edge.dashboard.views.cameras import CameraOverlay, CameraRates, ShownCamera, camera_shape
@@ -71,6 +71,7 @@ class ShownDevice(ABC):
         self._updates = updates
         self._pictures = CameraPictures()
         self._rates = FrameRates()
+        self._drawings: dict[str, Drawing] = {}
         self._began_s = time.monotonic()
         self._products = {product.sku: product for product in device.premises.products}
         self._opening = threading.Lock()
@@ -166,8 +167,8 @@ class ShownDevice(ABC):
 
     def camera_overlay(self, camera: str) -> CameraOverlay:
         """What is drawn over a camera's picture."""
-        kept, calibration = self._device.eyes.camera(camera), self._calibration
-        calibrated = calibration.cameras[camera]
+        kept, drawing = self._device.eyes.camera(camera), self._drawing(camera)
+        calibrated = drawing.camera
         frame, moment = kept.last, self._moment()
         (state,) = (each for each in self._device.camera_states() if each.camera == camera)
         rates = self._rates.of((state,), time.monotonic())[camera]
@@ -179,19 +180,12 @@ class ShownDevice(ABC):
             frame=None if frame is None else frame.index,
             taken_at=None if frame is None else frame.wall_time_s,
             hidden="heads" if known else "everybody",
-            zones=zones_of(calibrated, calibration),
+            zones=drawing.zones,
             facings=facings_of(
                 self._device.eyes.facings(camera), calibrated.image_size_px, self.name_of
             ),
             shoppers=shoppers_in(calibrated, self._shoppers()) if known else (),
-            decisions=decisions_in(
-                camera,
-                calibrated,
-                calibration,
-                self._premises.planogram,
-                self._latest(),
-                self._now_wall_s(),
-            ),
+            decisions=decisions_in(drawing, self._latest(), self._now_wall_s()),
         )
 
     def products(
@@ -233,6 +227,14 @@ class ShownDevice(ABC):
     @property
     def _calibration(self) -> Calibration:
         return self._device.places.calibration
+
+    def _drawing(self, camera: str) -> Drawing:
+        """What stands still in a camera's picture; worked out anew with a new calibration."""
+        drawing, calibration = self._drawings.get(camera), self._calibration
+        if drawing is None or drawing.calibration is not calibration:
+            drawing = Drawing(camera, calibration, self._premises.planogram)
+            self._drawings[camera] = drawing
+        return drawing
 
     def _camera(self, state: CameraState, rates: CameraRates) -> ShownCamera:
         camera = self._calibration.cameras[state.camera]

@@ -15,7 +15,7 @@ from edge.checkout.correcting import Verdict
 from edge.checkout.entries import Entry
 from edge.checkout.message import Receiver
 from edge.checkout.outbox import OutboxCounts
-from edge.checkout.receipt_page import receipt_page
+from edge.checkout.receipt_page import embedded_pictures, receipt_page
 from edge.checkout.shop import Dispute, Shop
 from edge.dashboard.shown import Wanted
 from edge.dashboard.shown_device import ShownDevice
@@ -234,11 +234,11 @@ class ShownStore(ShownDevice):
         return found
 
     def receipt_page(self, session_id: str) -> str:
-        """A session's newest receipt as the page that a shopper gets."""
+        """A session's newest receipt as a page to keep, its pictures within it."""
         receipt = self._shop.latest_receipt(session_id)
         if receipt is None:
             raise NotThereError(f"session {session_id} has no receipt (yet)")
-        return receipt_page(receipt, lambda crop: f"/api/v1/crops/{crop}")
+        return receipt_page(receipt, embedded_pictures(self._store.evidence.folder))
 
     def refund(
         self,

@@ -1,11 +1,12 @@
 """How many pieces a change was: rows of like pieces that stand one behind the other. Pure.
 
 Seen straight from above, the picture without the pieces holds, further back, what the picture with
-them shows in front. How many rows that is follows from the rows' distance. What is known about that
-is a belief for each SKU: from the planogram (as many columns and rows as fit), from the width of a
-piece, from rows that show further back, and from every change of it that was seen before. Where
-nothing stands behind, the column was emptied, and how many it held follows from its first row and
-from the stock of the facing, as far as that is known.
+them shows in front. How many rows that is follows from the rows' distance. And the more pieces they
+were, the longer they look: each one further adds the rows' distance to the length of one. What is
+known about distance and length (``lengths``) is a joint belief for each SKU: from the planogram (as
+many columns and rows as fit), from the width of a piece, from rows that show further back, and from
+every change of it that was seen before. Where nothing stands behind, the column was emptied, and
+how many it held follows from its first row and from the stock of the facing too.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from edge.interaction.above import CELL_M, Above, Mask, alike, from_above
 from edge.interaction.columns import Layout, Standing, by_column, fronts, layouts, left_in_column
 from edge.interaction.compare import Change
 from edge.interaction.facings import FacingsView
+from edge.interaction.lengths import LENGTHS_M, TEMPLATES_M, fits_length, usual_lengths
 
 Picture = NDArray[np.uint8]
 
-_TEMPLATES_M: Final = (0.05, 0.08)  # a small piece's front, then a larger one's
 _LEAST_PITCH_M: Final = 0.03
 _ALIKE: Final = 0.57
 _FURTHER: Final = 0.5
@@ -44,10 +45,10 @@ _ENOUGH_M: Final = 0.024  # of a piece's front has to be in sight to know it
 
 @dataclass(frozen=True, eq=False)
 class RowPitch:
-    """What changes of an SKU so far say about the distance of its rows.
+    """What changes of an SKU so far say about the distance of its rows and the length of a piece.
 
     Attributes:
-        likelihood: Of what was seen, for each of ``pitches_m``.
+        likelihood: Of what was seen, for each length and each distance, ``(L, P)``.
     """
 
     likelihood: NDArray[np.float64]
@@ -55,7 +56,7 @@ class RowPitch:
     @classmethod
     def unknown(cls) -> RowPitch:
         """Nothing seen yet."""
-        return cls(np.ones(len(_PITCHES_M)))
+        return cls(np.ones((len(LENGTHS_M), len(_PITCHES_M))))
 
     def and_seen(self, likelihood: NDArray[np.float64]) -> RowPitch:
         """With another change."""
@@ -110,18 +111,21 @@ def count(
     foremost = by_column(facing, foremost, likeliest)
     staggered = _fits_staggered(change, foremost)
     belief = _belief(options, facing, change, pitch, 0.0) * staggered
+    long_as = fits_length(with_object, inside, seen, change.width_m, _PITCHES_M, len(_PRIOR))
     weights = np.array(_PRIOR)
     if vanished:
-        pitch_m = float(_PITCHES_M[belief.argmax()])
+        pitch_m = float(_PITCHES_M[belief.sum(axis=0).argmax()])
         held = left_in_column(foremost, likeliest, pitch_m, pieces)
         hidden = [not _shows(seen, number * pitch_m) for number in range(1, len(_PRIOR) + 1)]
         weights = weights * _emptied(held, hidden)
+    joint = weights[:, None, None] * long_as
+    emptied = (joint * _normalised(belief)).sum(axis=(1, 2))
     if not behind:
-        return Counted(_shares(weights), pitch)
+        return Counted(_shares(emptied), pitch.and_seen(joint.sum(axis=0)))
     belief = _normalised(_belief(options, facing, change, pitch, behind[0]) * staggered)
     seen_as = np.stack([_fits(behind, number) for number in range(1, len(_PRIOR) + 1)])
-    joint = np.array(_PRIOR)[:, None] * seen_as
-    weights = (joint * belief).sum(axis=1) + _SPURIOUS * weights
+    joint = np.array(_PRIOR)[:, None, None] * seen_as[:, None] * long_as
+    weights = (joint * belief).sum(axis=(1, 2)) + _SPURIOUS * emptied
     return Counted(_shares(weights), pitch.and_seen(joint.sum(axis=0)))
 
 
@@ -141,7 +145,7 @@ def rows_behind(
         Metres to the next row and to further ones, ascending; empty where nothing like it stands
         behind it.
     """
-    for template_m in _TEMPLATES_M:
+    for template_m in TEMPLATES_M:
         rows = round(template_m / CELL_M)
         farthest = min(len(without) - rows, round(depth_m / CELL_M))
         front = inside[:rows]
@@ -183,14 +187,18 @@ def _belief(
     pitch: RowPitch,
     next_m: float,
 ) -> NDArray[np.float64]:
-    """How likely each distance of rows is, given where the change and the row behind it are."""
+    """How likely each length of a piece and distance of rows is, given where they stand.
+
+    Returns:
+        Sums to 1, ``(L, P)``.
+    """
     width_m = max(change.width_m, _LEAST_PITCH_M)
     usual = np.exp(-0.5 * ((np.log(_PITCHES_M / width_m) - _PITCH_USUAL) / _PITCH_SPREAD) ** 2)
     room = np.zeros(len(_PITCHES_M))
     for layout in options:
         last_m = change.w_m + next_m
         room += layout.weight * layout.room_for(_PITCHES_M, facing.depth_m, last_m)
-    return _normalised(usual * room * pitch.likelihood)
+    return _normalised(usual_lengths(width_m)[:, None] * usual * room * pitch.likelihood)
 
 
 def _normalised(belief: NDArray[np.float64]) -> NDArray[np.float64]:

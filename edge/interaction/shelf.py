@@ -319,7 +319,9 @@ class ShelfWatch:
         ):
             recognition = self._recogniser.recognise([crops.object])
             verdict = judge(replace(sight, recognition=recognition), shelves.stock)
-        if verdict is not None and verdict.sku == own and verdict.outcome == "accept":
+        # That it was one of its own is certain where only the number of pieces is not.
+        known = verdict is not None and (verdict.outcome == "accept" or verdict.kind == "take")
+        if known and verdict is not None and verdict.sku == own:
             shelves.pitches[own] = counted.pitch
         return verdict, recognition
 

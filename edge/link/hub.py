@@ -195,6 +195,7 @@ class HubEnd:
             for each in answer.cameras
             if each.status not in ("running", "ended", "connecting")
         ]
+        complaints += [each.moved for each in answer.cameras if each.moved]
         beginning = [
             f"camera {each.camera} is connecting: {each.reason}"
             for each in answer.cameras

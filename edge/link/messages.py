@@ -56,11 +56,20 @@ class Ask(_Closed):
 
 
 class CameraWord(_Closed):
-    """How a camera of a shelf device is; see ``edge.cameras.newest.CameraState``."""
+    """How a camera of a shelf device is; see ``edge.cameras.newest.CameraState``.
+
+    Attributes:
+        camera: Its name.
+        status: How it is.
+        reason: Why.
+        moved: Why what it shows is not charged though it runs: it is not where it was calibrated;
+            empty while it is.
+    """
 
     camera: _Name
     status: CameraStatus
     reason: str = ""
+    moved: str = ""
 
 
 class Answer(_Closed):

@@ -153,13 +153,19 @@ class Answering:
             received_at_s=received_at_s,
             answered_at_s=self._now_s(),
             cameras=tuple(
-                CameraWord(camera=each.camera, status=each.status, reason=each.reason)
+                CameraWord(
+                    camera=each.camera,
+                    status=each.status,
+                    reason=each.reason,
+                    moved=each.place.reason if each.place.light == "red" else "",
+                )
                 for each in self._cameras()
             ),
             waiting=waiting,
             trouble=trouble,
             over=over,
         )
-        self._connection.publish(self._topic, answer.model_dump_json())
+        # Without defaults: a hub of an earlier release does not know the newest of them.
+        self._connection.publish(self._topic, answer.model_dump_json(exclude_defaults=True))
         if over and not waiting:
             self.said_all.set()

@@ -7,6 +7,8 @@ nothing but ``EmbedderError`` escapes and whatever leaves is finite and of unit 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +66,14 @@ class Embedder(ABC):
             )
         unit: NDArray[np.float32] = embeddings / norms[:, None]
         return unit
+
+    def bare(self, crops: NDArray[np.uint8]) -> Callable[[], object]:
+        """The runtime alone on these crops, without what is around it; for measuring.
+
+        Args:
+            crops: As for ``embed``, at least one.
+        """
+        return partial(self._run, crops)
 
     @abstractmethod
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

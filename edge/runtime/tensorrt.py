@@ -111,14 +111,11 @@ class TensorRtEmbedder(Embedder):
                 embeddings[at : at + len(some)] = slot.run(some)
         return embeddings
 
-    def run_prepared(self, batch: int) -> Callable[[], None]:
-        """The engine alone on what lies in its buffers, for measuring: put in, wait.
-
-        Args:
-            batch: One that the engine was built for.
-        """
+    def bare(self, crops: NDArray[np.uint8]) -> Callable[[], object]:
+        """The engine alone, as ``trtexec`` runs it: no more crops than the largest batch."""
         with self._lane.current():
-            slot = self._slot(batch)
+            slot = self._slot(smallest_that_holds(len(crops), self._batches))
+            slot.run(crops)
 
         def run() -> None:
             with self._lane.current():

@@ -110,8 +110,9 @@ def fingerprint(bundle: Bundle, network: Path) -> str:
 
 def make_log(trt: ModuleType) -> Any:  # noqa: ANN401 -- TensorRT's own base class
     """A logger for TensorRT that keeps its last complaints, in ``errors``."""
+    base: Any = trt.ILogger
 
-    class Log(trt.ILogger):  # type: ignore[misc]
+    class Log(base):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self.errors: deque[str] = deque(maxlen=_REMEMBERED_ERRORS)
@@ -269,12 +270,15 @@ def _require_own_weights(network: Path) -> None:
 
 
 def _make_monitor(trt: ModuleType, tell: Tell) -> Any:  # noqa: ANN401 -- TensorRT's own base class
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        """Turns TensorRT's phases, nested in each other, into one percentage."""
+    base: Any = trt.IProgressMonitor
+
+    class Monitor(base):  # type: ignore[misc]
+        """Turns TensorRT's phases, nested in each other, into one percentage that grows."""
 
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
             self._open: list[list[Any]] = []
+            self._told = ("", -1.0)
 
         def phase_start(self, name: str, parent: str | None, steps: int) -> None:
             self._open.append([name, max(steps, 1), 0])
@@ -295,7 +299,10 @@ def _make_monitor(trt: ModuleType, tell: Tell) -> Any:  # noqa: ANN401 -- Tensor
             for _, steps, finished in self._open:
                 done += share * min(finished, steps) / steps
                 share /= steps
-            tell(str(self._open[-1][0]) if self._open else "", 100 * min(done, 1.0))
+            phase, percent = str(self._open[-1][0]), max(100 * min(done, 1.0), self._told[1])
+            if phase != self._told[0] or percent >= self._told[1] + 1:
+                self._told = (phase, percent)
+                tell(phase, percent)
 
     return Monitor()
 

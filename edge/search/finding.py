@@ -11,6 +11,7 @@ from edge.matching.router import normalised
 from edge.search.region import Region
 
 _SAME_PLACE: Final = 0.35  # overlap from which two regions speak of one place
+_ALMOST: Final = 0.25  # between the thresholds: reviews this near to each other are as good
 _WITHIN: Final = 0.7  # share of the smaller region from which it is a part of the larger
 
 
@@ -59,7 +60,9 @@ def standing(looked_at: Sequence[Found]) -> tuple[Found, ...]:
 
 def _agree(one: Found, other: Found) -> bool:
     mine, others = one.recognition.decision, other.recognition.decision
-    return (mine.outcome, mine.sku) == (others.outcome, others.sku)
+    if (mine.outcome, mine.sku) != (others.outcome, others.sku):
+        return False
+    return mine.outcome == "accept" or normalised(mine) - normalised(others) < _ALMOST
 
 
 def _doubt(found: Found) -> tuple[bool, float, Region]:

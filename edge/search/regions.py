@@ -154,7 +154,7 @@ class _Joining:
         self._size = size
         self._picture_px = float(pieces.areas_px.sum())
         self._colour = dict(enumerate(pieces.colours))
-        self._area_px = dict(enumerate(pieces.areas_px.tolist()))
+        self._area_px: dict[int, float] = dict(enumerate(pieces.areas_px.tolist()))
         self._box: dict[int, Box] = {
             number: (left, top, right, bottom)
             for number, (left, top, right, bottom) in enumerate(pieces.boxes.tolist())

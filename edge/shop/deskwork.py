@@ -21,7 +21,7 @@ from edge.checkout.entries import Entry, ReceiptIssued
 from edge.checkout.receipt import Receipt
 from edge.errors import CheckoutError, LedgerError
 from edge.evidence import EvidenceFolder
-from edge.queues import CHECK_INS, Inbox
+from edge.queues import ASKED, Inbox
 from edge.shop.attendant import Attendant
 from edge.shop.checkin import RecordedCheckIn
 from edge.shop.shelves import Sighting
@@ -147,7 +147,7 @@ class DeskWork:
             QueueFullError: Too many wait at the desk.
         """
         asked = AskedAtDesk(step, Future())
-        self._inbox.send(CHECK_INS, asked, timeout_s)
+        self._inbox.send(ASKED, asked, timeout_s)
         try:
             return asked.answer.result(timeout_s)
         except FutureTimeoutError as err:

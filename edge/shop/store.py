@@ -28,7 +28,7 @@ from edge.link.beginning import gather
 from edge.link.connection import Broker
 from edge.link.hub import DeviceState, HubEnd, HubSettings
 from edge.looking import LookingAtFloor
-from edge.queues import CHECK_INS, MOMENTS, SIGHTINGS, Inbox, QueueState
+from edge.queues import ASKED, MOMENTS, SIGHTINGS, Inbox, QueueState
 from edge.shop import playing
 from edge.shop.attendant import Attendant, Departure
 from edge.shop.checkin import AskedCheckIn
@@ -39,7 +39,7 @@ from edge.shop.passed import PASSED_NAME, PassedReviews
 from edge.shop.places import PLACES_NAME
 from edge.shop.premises import Premises
 from edge.shop.replay import EVIDENCE_NAME, LEDGER_NAME, CameraRun, RunCost, peak_memory_bytes
-from edge.shop.verified import VERIFIED_NAME, VerifiedEvents
+from edge.shop.verified import VerifiedEvents, verified_folder
 from edge.stages import StageClock
 from edge.tracking.session import CheckIn
 from edge.workers import Pulse, Worker
@@ -82,7 +82,7 @@ class Store:
         self.premises = premises
         self.config = config
         self.stages = StageClock()
-        self.inbox = Inbox((CHECK_INS, SIGHTINGS, MOMENTS))
+        self.inbox = Inbox((ASKED, SIGHTINGS, MOMENTS))
         self.ends_with = "desk"
         self._state = state
         self._clock = clock
@@ -100,7 +100,7 @@ class Store:
                 state / PASSED_NAME, {each.review_id for each in self.desk.shop.open_reviews()}
             )
             self.verified = VerifiedEvents(
-                _verified_folder(premises, state),
+                verified_folder(config, premises.folder, state),
                 self.evidence,
                 known=self.desk.shop.reviews.values(),
             )
@@ -349,12 +349,6 @@ class Store:
                 self.verified.forget(now_s, days)
             self.outbox.forget_acknowledged(now_s - days * _DAY_S)
             pulse.stop.wait(_RETENTION_EVERY_S)
-
-
-def _verified_folder(premises: Premises, state: Path) -> Path:
-    """Where updates look for what people have settled; beside the ledger without updates."""
-    updates = premises.config.updates
-    return state / VERIFIED_NAME if updates is None else premises.folder / updates.verified
 
 
 def _opened_ledger(state: Path, config: StoreConfig) -> Ledger:

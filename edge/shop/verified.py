@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from edge.checkout.basket import Review
 from edge.checkout.charging import BY_RULE
+from edge.config import StoreConfig
 from edge.events import InteractionEvent
 from edge.evidence import EvidenceFolder
 from edge.updates.shadow import EVENTS_NAME, VerifiedEvent
@@ -201,6 +202,17 @@ class VerifiedEvents:
             if all((self.folder / name).is_file() for name in event.crops):
                 found[event.event_id] = event
         return found
+
+
+def verified_folder(config: StoreConfig, folder: Path, state: Path) -> Path:
+    """Where updates look for what people have settled; with the ledger where there are none.
+
+    Args:
+        config: Of the device.
+        folder: What its paths are relative to.
+        state: Where the ledger is.
+    """
+    return state / VERIFIED_NAME if config.updates is None else folder / config.updates.verified
 
 
 def object_crops(event: InteractionEvent) -> tuple[str, ...]:

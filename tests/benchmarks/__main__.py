@@ -16,10 +16,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from edge.bench.rounds import Figure
 from models.bundle import BundleError, open_bundle
+from tests.benchmarks.alternatives import against_alternatives, backends, four_cameras
 from tests.benchmarks.cameras import idle_cost, shop_pace
 from tests.benchmarks.recognition import Bench, all_figures
-from tests.benchmarks.rounds import Figure
 from tests.benchmarks.visual_search import search_throughput
 
 DEFAULT_BUNDLE = Path(__file__).parents[2] / "models" / "pretrained" / "groceries"
@@ -35,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--shop", type=Path, help="recorded shop to hold against the clock")
     parser.add_argument("--cameras-only", action="store_true", help="nothing about recognition")
     parser.add_argument(
+        "--runtimes-only", action="store_true", help="backends, alternatives and four cameras"
+    )
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long cameras are played")
+    parser.add_argument(
         "--quick", action="store_true", help="few products and rounds: only to see that it runs"
     )
     asked = parser.parse_args(arguments)
@@ -47,10 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench = Bench(bundle, asked.rounds, asked.threads)
     if asked.quick:
         bench = replace(bench, rounds=2, match_among=300, sizes=(300,))
-    figures = [] if asked.cameras_only else all_figures(bench)
-    if not asked.cameras_only:
+    figures: list[Figure] = []
+    if not (asked.cameras_only or asked.runtimes_only):
+        figures += all_figures(bench)
         figures += search_throughput(bundle, min(bench.rounds, 7))
-    figures += idle_cost(bench.rounds, 20 if asked.quick else 90)
+    if not asked.cameras_only:
+        figures += [*backends(bench), *against_alternatives(bench)]
+        figures += four_cameras(bench, 1.0 if asked.quick else asked.seconds)
+    if not asked.runtimes_only:
+        figures += idle_cost(bench.rounds, 20 if asked.quick else 90)
     if asked.shop:
         figures += shop_pace(asked.shop)
     machine = {

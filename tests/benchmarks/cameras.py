@@ -9,20 +9,21 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 
+from edge.bench.rounds import Figure, measure, ratio_figure
 from edge.cameras.clock import RecordingStart, SystemClock
 from edge.cameras.file import FileCamera
 from edge.cameras.newest import NewestFrame
 from edge.config_file import load_config
 from edge.shop.premises import open_premises
 from edge.shop.replay import replay
-from tests.benchmarks.rounds import Figure, measure, ratio_figure
 
 _SIZE_PX = (1280, 720)
 _FPS = 15
@@ -36,9 +37,7 @@ def idle_cost(rounds: int, frames: int = _FRAMES) -> list[Figure]:
         rounds: Of the comparison.
         frames: Of the video.
     """
-    with tempfile.TemporaryDirectory(prefix="walkout-cameras-") as folder:
-        video = Path(folder) / "shelf.mp4"
-        _film(video, frames)
+    with film(frames) as video:
         timings = measure(
             {
                 "bare": lambda: _bare(video),
@@ -83,6 +82,15 @@ def shop_pace(folder: Path) -> list[Figure]:
             detail=f"{cost.shop_s:.0f} s of shop; CPU s: {stages}; frames skipped: {skipped}",
         )
     ]
+
+
+@contextmanager
+def film(frames: int = _FRAMES) -> Iterator[Path]:
+    """A video in H.264 of 1280 x 720 at 15 frames a second, until it is not needed any more."""
+    with tempfile.TemporaryDirectory(prefix="walkout-cameras-") as folder:
+        video = Path(folder) / "shelf.mp4"
+        _film(video, frames)
+        yield video
 
 
 def _film(video: Path, frames: int) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edge.bench.rounds import Figure, measure, ratio_figure
 from edge.events import EmbedderDescription
 from edge.matching.build import choose_index
 from edge.matching.embedding import CropEmbedder
@@ -28,17 +29,17 @@ from edge.matching.judge import judge, locate
 from edge.matching.recogniser import Recogniser
 from edge.matching.serving import ServingSet, VectorsByProduct
 from edge.recognise import Sampling, recognise_sources
+from edge.runtime.base import Embedder
 from edge.runtime.onnxruntime import (
     CPU_PROVIDER,
     INPUT_NAME,
     OUTPUT_NAME,
-    OnnxRuntimeEmbedder,
     session_options,
 )
+from edge.runtime.opening import open_embedder
 from edge.sources import find_sources
 from models.bundle import Bundle, BundleProduct, open_bundle
 from models.preprocess import prepare, prepare_batch
-from tests.benchmarks.rounds import Figure, measure, ratio_figure
 from tests.simulators.photos import draw_photo, write_photo
 
 BATCH: Final = 8
@@ -65,9 +66,9 @@ class Bench:
     match_among: int = 10_000
     sizes: tuple[int, ...] = (1_000, 10_000, 50_000)
 
-    def embedder(self) -> OnnxRuntimeEmbedder:
+    def embedder(self) -> Embedder:
         """The network that a device would choose."""
-        return OnnxRuntimeEmbedder.from_bundle(self.bundle, threads=self.threads)
+        return open_embedder(self.bundle, threads=self.threads)
 
 
 def all_figures(bench: Bench) -> list[Figure]:
@@ -86,21 +87,20 @@ def crops_to_decision(bench: Bench) -> list[Figure]:
     """Throughput from crops to decisions, relative to the bare network."""
     embedder = bench.embedder()
     described = embedder.describe()
-    session = _session(bench.bundle, described.precision, bench.threads)
     recogniser = Recogniser([bench.bundle], [embedder])
     raw = [_texture(shape, seed) for seed, shape in enumerate(_CROP_SHAPES * 2)]
     batch = prepare_batch(raw, embedder.input_size_px)
     prepared, cut = [[crop] for crop in batch], [[crop] for crop in raw]
     timings = measure(
         {
-            "network": lambda: session.run([OUTPUT_NAME], {INPUT_NAME: batch}),
+            "network": embedder.bare(batch),
             "prepared": lambda: recogniser.recognise_many(prepared),
             "cut": lambda: recogniser.recognise_many(cut),
         },
         bench.rounds,
     )
     detail = (
-        f"{described.precision}, batch {BATCH}, network alone "
+        f"{described.backend} {described.precision}, batch {BATCH}, network alone "
         f"{timings.median_ms('network') / BATCH:.2f} ms a crop"
     )
     return [
@@ -217,7 +217,7 @@ def int8(bench: Bench) -> list[Figure]:
     if not bench.bundle.manifest.quantisation.int8_shipped:
         return []
     crops = np.resize(bench.bundle.golden.crops, (BATCH, *bench.bundle.golden.crops.shape[1:]))
-    sessions = {kind: _session(bench.bundle, kind, 1) for kind in ("fp32", "int8")}
+    sessions = {kind: raw_session(bench.bundle, kind, 1) for kind in ("fp32", "int8")}
     figures = []
     for batch in (1, BATCH):
         crops_now = {INPUT_NAME: crops[:batch]}
@@ -286,7 +286,10 @@ class _Witness:
         return self._embedder.describe()
 
 
-def _session(bundle: Bundle, precision: str, threads: int | None) -> onnxruntime.InferenceSession:
+def raw_session(
+    bundle: Bundle, precision: str, threads: int | None
+) -> onnxruntime.InferenceSession:
+    """ONNX Runtime alone, with the options that a device has."""
     path = bundle.network_path("int8" if precision == "int8" else "fp32")
     return onnxruntime.InferenceSession(
         str(path), session_options(threads), providers=[CPU_PROVIDER]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.bench.rounds import Figure, measure, ratio_figure
 from tests.benchmarks.__main__ import main
-from tests.benchmarks.rounds import Figure, measure, ratio_figure
 from tests.simulators.bundles import make_bundle
 
 
@@ -51,7 +51,16 @@ def test_a_run_measures_everything_and_writes_it_down(tmp_path: Path) -> None:
     code = main(["--bundle", str(bundle.path), "--json", str(target), "--quick"])
     document = json.loads(target.read_text())
     names = " ".join(figure["name"] for figure in document["figures"])
-    for words in ("network alone", "bare resize", "300 products", "recall@1", "one photo"):
+    for words in (
+        "network alone",
+        "bare resize",
+        "300 products",
+        "recall@1",
+        "one photo",
+        "best alternative",
+        "openvino fp32 / ONNX Runtime",
+        "cores for 180 crops",
+    ):
         assert words in names
     identical = [f for f in document["figures"] if "bit-identical" in f["name"]]
     assert identical[0]["verdict"] == "PASS"

@@ -43,7 +43,7 @@ def test_earlier_channels_are_emptied_first() -> None:
 def test_what_was_seen_is_never_dropped_and_frames_may_be() -> None:
     assert {spec.name: spec.drops for spec in QUEUES} == {
         "frames": "oldest",
-        "check_ins": "never",
+        "asked": "never",
         "moments": "never",
         "sightings": "never",
     }

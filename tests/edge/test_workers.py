@@ -95,6 +95,23 @@ def test_a_worker_that_crashes_too_often_is_given_up() -> None:
     assert crew.failed == "worker falling is given up: ValueError: fell"
 
 
+def test_a_worker_that_only_shows_may_crash_for_ever_and_the_device_goes_on() -> None:
+    def fall(pulse: Pulse) -> None:
+        raise ValueError("fell")
+
+    worker = Worker("page", fall, restart="always")
+    crew = Crew([worker], time.monotonic, Patience(crashes=2, wait_s=0))
+    crew.start()
+
+    def has_crashed_often() -> bool:
+        crew.check()
+        return crew.states[0].restarts > 6
+
+    until(has_crashed_often)
+    assert crew.failed is None
+    crew.stop(10)
+
+
 def test_crashes_long_ago_are_forgiven() -> None:
     hands = Hands()
 

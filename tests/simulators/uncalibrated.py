@@ -80,9 +80,9 @@ def write_uncalibrated(folder: Path) -> Uncalibrated:
     cameras = {
         "overhead-1": looking(
             "overhead",
-            np.array([2.5, 0.2, 3.2]),
-            np.array([2.5, 2.2, 0.0]),
-            430.0,
+            np.array([2.5, 0.1, 3.4]),
+            np.array([2.5, 1.9, 0.0]),
+            400.0,
             SIZE_PX,
             (-0.12, 0.02, 0.0, 0.0, 0.0),
         ),
@@ -133,7 +133,7 @@ def _film(
     middle = np.array([board.squares_x, board.squares_y, 0]) * board.square_mm / 2000
     for place, (board_rotation, near) in enumerate(poses_in_front(lens, board, POSES, seed)):
         # Every third time from further away.
-        away = 1.7 if place % 3 == 2 else 1.0
+        away = 1.95 if place % 3 == 2 else 1.0
         board_shift = away * (board_rotation @ middle + near) - board_rotation @ middle
         # Held before the camera: from the camera's frame into the shop's.
         there = Flat(

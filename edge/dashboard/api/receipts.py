@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 
 from edge.dashboard.access import STAFF, VIEWERS, Rule, rules
@@ -16,6 +16,7 @@ from edge.dashboard.views.shape import Listed, Shape
 RULES: Final[tuple[Rule, ...]] = (
     *rules("GET", "/api/v1/receipts", VIEWERS, "read"),
     *rules("GET", "/api/v1/receipts/{session_id}", VIEWERS, "read"),
+    *rules("GET", "/api/v1/receipts/{session_id}/page.html", VIEWERS, "read"),
     *rules("POST", "/api/v1/receipts/{session_id}/refunds", STAFF),
 )
 _Id = Annotated[str, Field(min_length=1, max_length=200)]
@@ -63,6 +64,17 @@ def router(shop: ShownShop) -> APIRouter:
     def receipt(session_id: Name) -> SessionReceipts:
         """All versions of a receipt with the evidence of every line, its refunds and disputes."""
         return shop.receipt(session_id)
+
+    @routes.get(
+        "/api/v1/receipts/{session_id}/page.html",
+        response_class=Response,
+        responses={**refusals(404, 409), 200: {"content": {"text/html": {}}}},
+    )
+    def page(session_id: Name) -> Response:
+        """The newest version as a file to keep, print or send, its pictures within it."""
+        # Kept as a file: it brings its own style, which no page of this server may.
+        kept = {"Content-Disposition": 'attachment; filename="receipt.html"'}
+        return Response(shop.receipt_page(session_id), media_type="text/html", headers=kept)
 
     @routes.post("/api/v1/receipts/{session_id}/refunds", responses=refusals(404, 409, 422, 503))
     def refund(request: Request, session_id: Name, asked: AskedRefund) -> SessionReceipts:

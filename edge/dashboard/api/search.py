@@ -93,11 +93,29 @@ _FORM: Final = {
 _FORM_FIELDS: Final = frozenset(
     {"image", "maxResults", "find", "regions", "productSet", "productCategories", "boundingPoly"}
 )
+
+
+def _in_one_piece(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema with what it refers to in place; within OpenAPI it cannot have definitions."""
+
+    def whole(part: Any) -> Any:  # noqa: ANN401 -- any JSON value
+        if isinstance(part, list):
+            return [whole(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return whole(schema["$defs"][part["$ref"].rpartition("/")[2]])
+        return {name: whole(each) for name, each in part.items() if name != "$defs"}
+
+    made: dict[str, Any] = whole(schema)
+    return made
+
+
 _BODIES: Final = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": SearchesAsked.model_json_schema(by_alias=True)},
+            "application/json": {"schema": _in_one_piece(SearchesAsked.model_json_schema())},
             "multipart/form-data": {"schema": _FORM},
         },
     }

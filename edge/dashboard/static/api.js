@@ -48,7 +48,7 @@ const operation = ([path, method, each]) => {
 function groups() {
   const found = new Map();
   for (const [path, operations] of Object.entries(about.paths)) {
-    const name = /^\/api\/v1\/([a-z-]+)/.exec(path)?.[1] ?? t("api.other");
+    const name = /^\/api\/v1\/([a-z-]+)/.exec(path)?.[1] ?? t("api.rest");
     const some = METHODS.filter((method) => operations[method]).map((method) => [path, method, operations[method]]);
     found.set(name, [...(found.get(name) ?? []), ...some]);
   }

@@ -32,9 +32,12 @@ export function cameraStep(wizard, name, what) {
     }
   };
   step.show = (still) => {
-    if (step.picture?.still === still) return step.picture;
-    step.picture?.stop();
-    step.picture = new LivePicture(name, { still });
+    if (step.picture?.still !== still) {
+      step.picture?.stop();
+      step.picture = new LivePicture(name, { still });
+    }
+    // Its place is kept while it loads, so that nothing moves under a finger.
+    if (step.camera.size_px) [step.picture.image.width, step.picture.image.height] = step.camera.size_px;
     return step.picture;
   };
   step.leave = () => {
@@ -157,6 +160,7 @@ function pointSetter(step, points, { most = Infinity, changed, added = () => {} 
   const box = (event) => event.currentTarget.closest(".cal-picture");
   return {
     down(event) {
+      if (!step.picture.image.naturalWidth) return;
       const size = step.camera.size_px, at = pixelAt(event, event.currentTarget, size), near = size[0] / 40;
       held = points().findIndex(([x, y]) => Math.hypot(x - at[0], y - at[1]) < near);
       if (held < 0) {
@@ -247,7 +251,7 @@ function overheadPlace(wizard, name, step) {
           <button type="button" class="button" ?disabled=${!wizard.shop.boards.length} @click=${async () => { step.said = ""; try { await wizard.change("POST", "/boards/place"); } catch (error) { step.said = error.message; } step.load(); }}>${t("calibrating.walked_place")}</button>
           <button type="button" class="button quiet" ?disabled=${!wizard.shop.boards.length} @click=${() => wizard.change("DELETE", "/boards").catch(() => {})}>${t("calibrating.throw_away")}</button></div></div></details></div>
       <div class="stack">${placeCard(wizard, step, name)}<div class="card stack"><h3>${t("calibrating.where_on_floor")}</h3>
-        ${plan(wizard.shop, spots, { tap: put })}
+        ${plan(wizard.shop, spots, { tap: (at) => put(at.map((each) => Math.round(each * 20) / 20)) })}
         <button type="button" class="button" data-act="numbers" ?disabled=${!waiting} @click=${byNumbers}>${t("calibrating.by_numbers")}</button>
         <ol class="list">${marks.map((each, place) => html`<li><div class="item"><span class="grow">${place + 1}: ${number(each.floor_m[0], 2)}, ${number(each.floor_m[1], 2)} m</span>
           <button type="button" class="button quiet icon-only" aria-label=${t("calibrating.remove", { name: place + 1 })} @click=${() => { marks = marks.filter((_, other) => other !== place); keep(); }}>${icon("cross")}</button></div></li>`)}</ol></div></div></div>`;

@@ -51,7 +51,7 @@ export function askNumber(label, value, unit, digits = 2) {
 /** A number that is set by tapping it. */
 export const numberField = (key, label, value, unit, change) => html`<button type="button" class="cal-num" data-number=${key}
   @click=${async () => { const found = await askNumber(label, value, unit); if (found !== null) change(found); }}>
-  <span class="soft">${label}</span><b>${value === null || value === undefined ? "–" : number(value, 2)} ${unit}</b></button>`;
+  <span class="soft">${label}</span><b>${value === null || value === undefined ? "–" : number(value, unit === "m" ? 2 : 0)} ${unit}</b></button>`;
 
 /** One of several. */
 export const choice = (label, options, chosen, choose) => html`<div class="choice" role="group" aria-label=${label}>

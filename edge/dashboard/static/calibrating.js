@@ -62,7 +62,8 @@ function stepButton(step, before) {
   const first = kind === "camera" && before?.name.split("/")[1] !== name;
   const mark = step.light === "amber" && step.progress === "done" ? "amber" : step.progress;
   const state = t(`calibrating.is_${mark}`);
-  return html`${first ? html`<li class="group">${name}</li>` : nothing}<li><button type="button" class="cal-step" data-step=${step.name}
+  const after = kind !== "camera" && before?.name.startsWith("camera/");
+  return html`${first ? html`<li class="group">${name}</li>` : after ? html`<li class="group">${t("calibrating.whole")}</li>` : nothing}<li><button type="button" class="cal-step" data-step=${step.name}
     aria-current=${step.name === wizard.step ? "step" : nothing} aria-label="${kind === "camera" ? `${name}: ` : ""}${title}, ${state}" @click=${() => wizard.go(step.name)}>
     <span class="mark ${mark}" aria-hidden="true">${icon(mark === "amber" ? "alert" : signs[step.progress])}</span>${title}</button></li>`;
 }

@@ -77,6 +77,11 @@ export function followed(picture, samples, box, going = { x: 0, y: 0 }) {
   return { box: best, difference: least, lost: least > WORST };
 }
 
+/** How much there is to follow: mean deviation from the piece's own brightness, grey levels. */
+export function contrast(samples) {
+  return samples.reduce((sum, each) => sum + Math.abs(each), 0) / samples.length;
+}
+
 /** Overlap of two boxes: intersection over union. */
 export function overlap(a, b) {
   const across = Math.min(a.x + a.w, b.x + b.w) - Math.max(a.x, b.x);

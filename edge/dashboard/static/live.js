@@ -1,5 +1,5 @@
 // The shop as it is now: the map, what just happened, baskets as they fill, who has just left.
-import { clock, colour, dot, either, empty, html, icon, moment, money, n, nothing, page, photo, render, repeat, t } from "./core.js";
+import { ask, asked, clock, colour, complain, dot, either, empty, html, icon, moment, money, n, nothing, page, photo, render, repeat, t, toast } from "./core.js";
 import { feed } from "./feed.js";
 import { trouble } from "./troubles.js";
 import { FloorMap } from "./map.js";
@@ -12,7 +12,8 @@ let map = null;
 function select(session) {
   if (session === selected) return;
   selected = session;
-  show();
+  // Later: a basket that is taken away loses the focus while it is being taken away.
+  queueMicrotask(show);
 }
 
 function who(event) {
@@ -52,12 +53,26 @@ const basket = (each) => html`<li class="basket ${colour(each.session)} ${select
   <div class="row apart"><h3 class="row">${each.shoppers.map((label) => dot(each.session, label))}<span class="cut">${each.shoppers.join(", ")}</span></h3>
     <span class="amount strong total">${money(each.total, each.currency)}</span></div>
   ${each.lines.length ? html`<ul>${repeat(each.lines, (one) => one.sku, (one) => line({ ...one, currency: each.currency }))}</ul>` : html`<p class="soft small">${t("live.basket_empty")}</p>`}
-  ${each.pending ? html`<a class="chip warn" href="/review">${icon("wait")}${n("live.being_checked", each.pending)}</a>` : nothing}
+  <div class="row apart basket-foot">${each.pending ? html`<a class="chip warn" href="/review">${icon("wait")}${n("live.being_checked", each.pending)}</a>` : html`<span></span>`}
+    ${page.can.settle ? html`<button class="button quiet" type="button" @click=${() => end(each)}>${icon("out")}${t("live.end")}</button>` : nothing}</div>
 </li>`;
+
+/** Somebody left unseen, or cannot go on: the visit ends here, and the receipt is made. */
+async function end({ session, shoppers }) {
+  const said = await asked((leave) => html`<form><h2 id="dialog-title">${t("live.end_title", { who: shoppers.join(", ") })}</h2><p>${t("live.end_text")}</p>
+    <div class="actions"><button class="button quiet" type="button" @click=${leave}>${t("common.cancel")}</button><button class="button primary" value="yes">${t("live.end")}</button></div></form>`);
+  if (!said) return;
+  try {
+    await ask("POST", `/api/v1/sessions/${encodeURIComponent(session)}/close`);
+    toast(t("live.ended"));
+  } catch (error) {
+    complain(error);
+  }
+}
 
 const receipt = (each) => html`<li><a class="item" href="/receipts/${encodeURIComponent(each.session)}">
   ${dot(each.session, each.shoppers[0])}<span class="grow cut">${each.shoppers.join(", ")}
-  <span class="soft small">${each.pieces ? n("live.pieces", each.pieces) : t("live.bought_nothing")}</span></span>
+  <span class="soft small">${each.pieces ? n("live.pieces", each.pieces) : t(each.pending ? "live.nothing_so_far" : "live.bought_nothing")}</span></span>
   ${each.pending ? html`<span class="chip warn">${icon("wait")}${each.pending}<span class="sr">${n("live.being_checked", each.pending)}</span></span>` : nothing}
   <span class="amount strong">${money(each.total, each.currency)}</span></a></li>`;
 

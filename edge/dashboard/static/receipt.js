@@ -142,7 +142,7 @@ function show() {
         ${visit.versions.length > 1 ? html`<div class="choice" role="group" aria-label=${t("receipts.versions")}>${visit.versions.toReversed().map((each) => html`<button type="button" aria-pressed=${each === receipt ? "true" : "false"} @click=${() => { chosen = each.version; show(); }}>${t("receipts.version", { version: each.version })}</button>`)}</div>` : nothing}
       </header>
       ${newest ? nothing : html`<p class="banner">${icon("alert")}${t("receipts.old_version")}</p>`}
-      ${receipt.lines.length ? html`<ul class="receipt-lines">${repeat(receipt.lines, (each) => each.sku, (each) => item(each, receipt.currency, newest))}</ul>` : empty("receipts", t("receipts.bought_nothing"))}
+      ${receipt.lines.length ? html`<ul class="receipt-lines">${repeat(receipt.lines, (each) => each.sku, (each) => item(each, receipt.currency, newest))}</ul>` : empty("receipts", t(receipt.pending.length ? "receipts.nothing_so_far" : "receipts.bought_nothing"))}
       ${closing(receipt)}
     </article>
     <div class="stack">

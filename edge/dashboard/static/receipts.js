@@ -59,7 +59,7 @@ const objection = (each) => html`<li class="objection">
 const brief = (each) => html`<li><a class="item" href="/receipts/${encodeURIComponent(each.session)}">
   ${dot(each.session, each.shoppers[0])}
   <span class="grow"><span class="strong cut">${each.shoppers.join(", ")}</span>
-    <span class="soft small cut block">${each.lines.length ? each.lines.map(([name, quantity]) => (quantity > 1 ? `${quantity} × ${name}` : name)).join(", ") : t("receipts.bought_nothing")}</span></span>
+    <span class="soft small cut block">${each.lines.length ? each.lines.map(([name, quantity]) => (quantity > 1 ? `${quantity} × ${name}` : name)).join(", ") : t(each.pending ? "receipts.nothing_so_far" : "receipts.bought_nothing")}</span></span>
   <span class="row wrap marks">
     ${each.pending ? html`<span class="chip warn">${icon("wait")}${n("receipts.being_checked", each.pending)}</span>` : nothing}
     ${each.open_disputes ? html`<span class="chip bad">${icon("flag")}${t("receipts.disputed")}</span>` : nothing}

@@ -1,7 +1,7 @@
 // The camera page: the newest frame goes to the device, the names that come back stand on the
 // products and go with them until the next answer. Never more than one frame is under way.
 import { html, icon, money, nothing, photo, render, repeat, t, toSignIn } from "./core.js";
-import { around, followed, greyOf, overlap, sampled } from "./follow.js";
+import { around, contrast, followed, greyOf, overlap, sampled } from "./follow.js";
 
 const SENT_PX = 640; // longest side of what is sent
 const GREY_PX = 160; // longest side of what is followed in
@@ -9,6 +9,7 @@ const PAUSE_MS = 60; // between an answer and the next frame: the device has a s
 const BUSY_MS = 1000;
 const FORGOTTEN_MS = 1200; // without a confirming answer, and the time of two answers
 const SAME = 0.25;
+const PLAIN = 8; // contrast below which there is nothing to follow
 const NEARLY = 0.55; // between accepting and rejecting
 const SURE = 0.9; // one accepted look, or three in a row that nearly were and say the same
 const RIM = 6; // pixels that stay free at the screen's edge
@@ -153,10 +154,15 @@ async function send() {
 function take(groups) {
   const now = performance.now();
   const [sent, ...since] = frames;
+  const named = new Set();
   for (const group of groups) {
     const box = around(group.boundingPoly.normalizedVertices);
     const { product } = group.results[0];
     const samples = sampled(sent.picture, box);
+    // The surest comes first. A guess at what another place shows already is the ground beside it.
+    const again = named.has(product.sku);
+    named.add(product.sku);
+    if (group.decision !== "accept" && (again || contrast(samples) < PLAIN)) continue;
     let there = { box, lost: false };
     let going = { x: 0, y: 0 };
     for (const { picture } of since) {
@@ -166,7 +172,6 @@ function take(groups) {
       there = next;
     }
     let track = standingFor(product.sku, there.box);
-    // The surest comes first: what else lies there says the same with less right.
     if (track?.confirmed) continue;
     const weight = weightOf(group);
     // A mere guess puts nothing onto the picture.
@@ -184,6 +189,8 @@ function take(groups) {
     // Two that came to lie over each other and say the same are one; the newer answer stays.
     const same = tracks.find((each) => each !== track && !each.over && leading(each)[0] === leading(track)[0] && isWithin(each.box, track.box));
     if (same && !track.over && same.confirmed >= track.confirmed) track.over = true;
+    const sure = tracks.some((each) => each !== track && !each.over && isSure(each) && leading(each)[0] === leading(track)[0]);
+    if (sure && !isSure(track)) track.over = true;
   }
   for (const each of tracks) each.confirmed = false;
 }

@@ -188,7 +188,11 @@ def heard_by(broker: FleetBroker, name: str) -> bytes:
     """The announcement of soda that a device hears when it connects."""
     address = broker.device_address(broker.devices.issue(name), name)
     device, heard = make_client(address), Queue[bytes]()
-    device.on_connect = lambda *_: device.subscribe(announce_topic("soda"), 1)
+
+    def on_connect(*arguments: object) -> None:
+        device.subscribe(announce_topic("soda"), 1)
+
+    device.on_connect = on_connect
     device.on_message = lambda client, userdata, message: heard.put(bytes(message.payload))
     loop = NetworkLoop(device, address)
     loop.start()

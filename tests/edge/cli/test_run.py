@@ -10,6 +10,7 @@ import pytest
 
 from edge.checkout.ledger import Ledger
 from edge.checkout.shop import fold
+from tests.edge.dashboard.serving import Client
 from tests.edge.shop.running import running
 from tests.simulators.bundles import make_bundle
 from tests.simulators.cloud import Cloud
@@ -72,6 +73,48 @@ def test_a_recording_ends_with_receipts_and_the_scoreboard(shop: Path, tmp_path:
     with running(str(shop), "--no-page", "--state", str(state)) as device:
         assert device.ended() == 2
     assert "a recording was played into it before" in "".join(device.lines)
+
+
+def test_the_dashboard_stays_when_the_recording_is_over(shop: Path, tmp_path: Path) -> None:
+    for name in ("shelf-1", "overhead-1"):
+        cut(shop / f"{name}.mp4", 24)
+    state = tmp_path / "state"
+    with running(str(shop), "--port", "0", "--state", str(state), "--stay") as device:
+        device.said("the recording is over; the dashboard stays")
+        assert "Receipts against truth" in "".join(device.lines)
+        told = device.asked("api/v1/receipts")["items"]
+        assert [each["total"] for each in told] == ["0.00"]
+        device.process.send_signal(signal.SIGTERM)
+        assert device.ended() == 0
+    assert "".join(device.lines).count("Receipts against truth") == 1
+
+
+def test_the_terminal_says_once_how_to_get_in(shop: Path, tmp_path: Path) -> None:
+    arguments = (str(shop), "--port", "0", "--state", str(tmp_path / "state"))
+    with running(*arguments) as device:
+        password = device.said(r"sign in as admin with (\S+) \(shown this once\)")[1]
+        address = device.said(r"dashboard: (http://\S+)")[1]
+        with Client(address) as admin:
+            asked = {"name": "admin", "password": password}
+            assert admin.post("/api/v1/session", json=asked).json()["role"] == "admin"
+        with Client(address) as browser:
+            browser.get(device.said(r"once, within 15 minutes: (\S+)")[1])
+            assert browser.get("/").status_code == 200
+        device.kill()
+    with running(*arguments) as device:
+        device.said("dashboard: ")
+        device.said("camera shelf-1 is")
+        assert not any("shown this once" in line or "/enter/" in line for line in device.lines)
+
+
+def test_a_shop_works_without_its_dashboard(shop: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "accounts.sqlite").write_bytes(b"no database, but longer than its header " * 100)
+    with running(str(shop), "--port", "0", "--for", "3", "--state", str(state)) as device:
+        device.said("the dashboard is not served, the shop works without it: .*move it away")
+        device.said("camera shelf-1 is running")
+        assert device.ended() == 0
 
 
 def test_it_stops_after_the_time_it_was_given(shop: Path) -> None:

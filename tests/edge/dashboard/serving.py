@@ -20,6 +20,7 @@ from typing import Final
 import httpx
 import yaml
 
+from edge.calibrating.at_work import make_bench
 from edge.cameras.clock import SystemClock
 from edge.config import PageSettings
 from edge.config_file import load_config
@@ -33,7 +34,7 @@ from edge.shop.premises import open_premises
 from edge.shop.replay import replay
 from edge.shop.store import Store
 from edge.updates.assembly import Updates
-from edge.workers import Crew
+from edge.workers import Crew, Worker
 
 PASSWORDS: Final[dict[Role, str]] = {
     "viewer": "viewer-looks-on",
@@ -165,13 +166,18 @@ def served(
             search = opened.enter_context(
                 VisualSearch(recogniser, premises.products, config.store.currency)
             )
-        around = Surroundings(state, folder, clock.wall_time_s, config.evidence_days, search=search)
+        bench = make_bench(store, shop, state)
+        around = Surroundings(state, folder, clock.wall_time_s, search=search, bench=bench)
         dashboard = Dashboard(shop, settings or PageSettings(port=0), around)
         opened.callback(dashboard.close)
         for role, password in PASSWORDS.items():
             dashboard.accounts.add(role, role, password)
         crew = Crew(
-            [*(store.workers() if works else ()), dashboard.worker()],
+            [
+                *(store.workers() if works else ()),
+                dashboard.worker(),
+                Worker("calibrating", bench.run),
+            ],
             time.monotonic,
         )
         crew.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.dashboard import entering
 from edge.dashboard.access import Role
 from edge.dashboard.entering import SignInLimits
 from edge.dashboard.limits import Allowance, Attempts
@@ -21,6 +22,12 @@ class Now:
 
     def __call__(self) -> float:
         return self.at_s
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals come without the wait that makes floods slow."""
+    monkeypatch.setattr(entering, "_REFUSED_AFTER_S", 0.0)
 
 
 @pytest.fixture

@@ -48,6 +48,8 @@ POST   /api/v1/review/{review_id}/verdict       sa review
 POST   /api/v1/review/{review_id}/pass          sa review
 GET    /api/v1/receipts                         vsta read
 GET    /api/v1/receipts/{session_id}            vsta read
+GET    /api/v1/receipts/{session_id}/page.html  vsta read
+GET    /api/v1/receipts/{session_id}/page.html  vsta read
 POST   /api/v1/receipts/{session_id}/refunds    sa
 GET    /api/v1/disputes                         vsta read
 POST   /api/v1/disputes                         sa
@@ -78,6 +80,7 @@ GET    /cameras                                 vsta
 GET    /cameras/{name}                          vsta
 GET    /health                                  vsta
 GET    /models                                  vsta
+GET    /api                                     vsta
 GET    /people                                  a
 GET    /audit                                   a
 GET    /sign-in                                 *
@@ -127,7 +130,7 @@ def filled(rule: Rule) -> str:
 
 def status(client: Client, rule: Rule) -> int:
     """What somebody gets there; of a stream only the beginning."""
-    body = None if rule.method in ("GET", "DELETE") else {}
+    body: dict[str, object] | None = None if rule.method in ("GET", "DELETE") else {}
     with client.stream(rule.method, filled(rule), json=body) as answer:
         return answer.status_code
 

@@ -7,7 +7,7 @@ import pytest
 
 from calibration.format import Calibration, read_calibration
 from calibration.planogram import read_planogram
-from edge.dashboard.overlays import decisions_in, polygon_in, shoppers_in, zones_of
+from edge.dashboard.overlays import Drawing, decisions_in, polygon_in, shoppers_in, zones_of
 from edge.dashboard.views.events import ShownEvent
 from edge.dashboard.views.floor import ShownShopper
 
@@ -84,9 +84,7 @@ def test_decisions_are_drawn_for_a_while_where_they_were_made(
     events.append(event_at(facing, "shelf-1", 50.0))
 
     def drawn(camera: str) -> list[float]:
-        found = decisions_in(
-            camera, calibration.cameras[camera], calibration, planogram, events, 105.0
-        )
+        found = decisions_in(Drawing(camera, calibration, planogram), events, 105.0)
         assert all(len(each.polygon) == 4 for each in found)
         return [each.age_s for each in found]
 

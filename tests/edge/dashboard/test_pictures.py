@@ -14,6 +14,7 @@ from edge.tracking.observations import FloorObservation, FloorScan
 from edge.tracking.silhouettes import OverheadView, Silhouettes
 from edge.tracking.track import Track
 from edge.tracking.watch import FloorMoment
+from tests.edge.checkout.shopping import Clock
 
 Picture = NDArray[np.uint8]
 SIZE_PX = (640, 360)
@@ -176,10 +177,13 @@ def test_a_picture_is_made_once_for_all_who_look_and_never_made_larger(
     calibration: Calibration,
 ) -> None:
     name, camera = camera_of(calibration, "overhead")
-    pictures, frame = CameraPictures(), frame_of(name, texture())
+    clock = Clock()
+    pictures, frame = CameraPictures(0.4, clock), frame_of(name, texture())
     first = pictures.picture(frame, 300, camera, moment_of())
     assert pictures.picture(frame, 320, camera, moment_of()) is first
     assert decoded(first).shape[1] == 320
     assert decoded(pictures.picture(frame, 1280, camera, moment_of())).shape[1] == 640
     following = frame_of(name, texture(), 10.2, 101)
+    assert pictures.picture(following, 320, camera, moment_of()) is first
+    clock.now_s = 0.5
     assert pictures.picture(following, 320, camera, moment_of()) is not first

@@ -71,7 +71,7 @@ def refuses_crops_that_were_not_prepared(embedder: Embedder, bundle: Bundle) -> 
         with pytest.raises(EmbedderError, match="prepare them with"):
             embedder.embed(wrong)
     with pytest.raises(EmbedderError, match="prepare them with"):
-        embedder.embed(np.zeros((1, side, side, 3), np.float32))  # type: ignore[arg-type]
+        embedder.embed(np.zeros((1, side, side, 3), np.float32))
 
 
 def serves_several_threads_at_once(embedder: Embedder, bundle: Bundle) -> None:

@@ -66,10 +66,10 @@ def test_a_backend_that_fails_when_it_is_opened_is_replaced_aloud(
         open_embedder(bundle, strict, threads=1, machine=machine)
 
 
-def test_an_engine_that_cannot_be_built_leaves_the_cpu_serving(
+def test_an_engine_that_was_built_and_cannot_be_run_leaves_the_cpu_serving(
     bundle: Bundle, tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A driver that says there is a GPU, and TensorRT in the child that finds none to build on."""
+    """A driver that says there is a GPU, a child that builds, and no way to run what it built."""
     monkeypatch.setattr(driver, "LIBRARY", str(make_driver(tmp_path)))
     monkeypatch.setattr(driver.DriverLibrary.__init__, "__defaults__", (driver.LIBRARY,))
     monkeypatch.setenv("LIBCUDA_SM", "86")

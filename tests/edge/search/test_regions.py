@@ -20,7 +20,8 @@ def table(seed: int = 0) -> Image:
     rng = np.random.default_rng(seed)
     rough = rng.integers(120, 175, (5, 7, 3)).astype(np.uint8)
     smooth = cv2.resize(rough, GROUND_PX[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.clip(smooth + rng.normal(0, 3, smooth.shape), 0, 255).astype(np.uint8)
+    noisy = smooth + rng.normal(0, 3, smooth.shape)
+    return np.asarray(np.clip(noisy, 0, 255), np.uint8)
 
 
 def with_cartons(*placed: tuple[int, int, int]) -> tuple[Image, list[Region]]:

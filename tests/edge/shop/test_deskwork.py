@@ -15,7 +15,7 @@ from edge.checkout.receipt import Receipt
 from edge.errors import CheckoutError, LedgerError
 from edge.evidence import EvidenceFolder
 from edge.interaction.shelf import Seen, StoredCrop
-from edge.queues import CHECK_INS, MOMENTS, SIGHTINGS, Inbox
+from edge.queues import ASKED, MOMENTS, SIGHTINGS, Inbox
 from edge.shop.checkin import RecordedCheckIn
 from edge.shop.deskwork import DeskWork
 from edge.shop.shelves import Sighting
@@ -40,7 +40,7 @@ class AtWork:
         self.day = Day(ledger)
         self.day.come_in("ann", "t-1")
         self.day.look_for(4, ("t-1", SHELF))
-        self.inbox = Inbox((CHECK_INS, SIGHTINGS, MOMENTS))
+        self.inbox = Inbox((ASKED, SIGHTINGS, MOMENTS))
         self.evidence = EvidenceFolder(folder)
         self.all_seen = threading.Event()
         self.receipts: list[Receipt] = []

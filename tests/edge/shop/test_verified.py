@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from edge.checkout.basket import Review, Settlement
+from edge.config_file import load_config
 from edge.events import InteractionEvent, InteractionKind
 from edge.evidence import EvidenceFolder
 from edge.interaction.shelf import Seen, StoredCrop
-from edge.shop.verified import VerifiedEvents, object_crops
+from edge.shop.verified import VerifiedEvents, object_crops, verified_folder
+from edge.updates.settings import UpdateSettings
 from edge.updates.shadow import EVENTS_NAME, read_verified
 from tests.edge.checkout.shopping import event, moment
 
@@ -142,6 +144,19 @@ def test_what_the_ledger_has_and_the_folder_has_not_is_added_at_the_start(
         verified = VerifiedEvents(tmp_path / "verified", evidence, known=known)
         assert [each.event_id for each in verified.events()] == ["e-1"]
     assert len((tmp_path / "verified" / EVENTS_NAME).read_text().splitlines()) == 1
+
+
+def test_the_folder_is_the_one_that_updates_read(recorded_shop: Path, tmp_path: Path) -> None:
+    config = load_config(recorded_shop)
+    assert verified_folder(config, recorded_shop, tmp_path) == tmp_path / "verified"
+    settings = UpdateSettings(
+        device_id="shop-1",
+        repository="https://releases.example",
+        root=Path("root.json"),
+        verified=Path("people/said"),
+    )
+    updated = config.model_copy(update={"updates": settings})
+    assert verified_folder(updated, recorded_shop, tmp_path) == recorded_shop / "people/said"
 
 
 def test_of_all_pictures_those_of_the_object_are_kept() -> None:

@@ -34,6 +34,15 @@ def test_every_line_of_a_receipt_shows_what_it_rests_on(scene: Scene) -> None:
     assert ann not in [each["session"] for each in further["items"]]
 
 
+def test_a_receipt_can_be_kept_as_a_file(scene: Scene) -> None:
+    ann, _ = bought(scene)
+    answer = scene.staff.get(f"/api/v1/receipts/{ann}/page.html")
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert "data:image/jpeg;base64," in answer.text
+    assert "they stood there" in answer.text
+    assert scene.staff.get("/api/v1/receipts/nobody/page.html").status_code == 404
+
+
 def test_pieces_given_back_are_given_back_once(scene: Scene) -> None:
     ann, line_id = bought(scene)
     asked = {"refund_id": f"r-{ann}", "line_id": line_id, "quantity": 1, "reason": "it leaks"}

@@ -255,3 +255,7 @@ def test_the_openapi_document_shows_both_ways_to_send_a_picture(site: Site) -> N
     content = document["paths"][PATH]["post"]["requestBody"]["content"]
     assert {"application/json", "multipart/form-data"} == content.keys()
     assert content["application/json"]["schema"]["examples"]
+    schemas = document["components"]["schemas"]
+    for part in json.dumps(document).split('"$ref": "')[1:]:
+        reference = part.partition('"')[0]
+        assert reference.removeprefix("#/components/schemas/") in schemas, reference

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edge.checkout.basket import Attribution
+from edge.checkout.basket import Attribution, Moment
 from edge.events import Candidate, InteractionEvent
 from tests.edge.dashboard.serving import Site
 
@@ -41,6 +41,17 @@ def ask(site: Site, event_id: str, sessions: Sequence[str], skus: Sequence[str])
     known = [each.review_id for each in desk.shop.open_reviews() if each.event.event_id == event_id]
     assert len(known) == 1, known
     return known[0]
+
+
+def enter(site: Site, checkin_id: str) -> None:
+    """Somebody checks in."""
+    site.store.desk.check_in(
+        checkin_id,
+        token_hash="0" * 64,
+        shopper=checkin_id,
+        role="shopper",
+        at=Moment(site.store.now_s(), wall_time_s(site)),
+    )
 
 
 def wall_time_s(site: Site) -> float:

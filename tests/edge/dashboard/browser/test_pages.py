@@ -88,6 +88,18 @@ def test_language_and_theme_are_chosen_in_the_menu_and_kept(site: Site, visiting
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+def test_staff_ends_the_visit_of_whoever_left_unseen(site: Site, visiting: Visiting) -> None:
+    scenes.enter(site, "late-one")
+    page = visiting(site.url).sign_in("staff")
+    page.locator(".basket", has_text="late-one").get_by_role("button", name="End visit").click()
+    page.locator("dialog").get_by_role("button", name="End visit").click()
+    expect(page.locator(".toast")).to_contain_text("The visit has ended")
+    expect(page.locator(".basket", has_text="late-one")).to_have_count(0)
+    receipt = site.store.desk.shop.latest_receipt("late-one")
+    assert receipt is not None
+    assert receipt.lines == ()
+
+
 def test_one_changes_ones_own_password(own_site: Site, visiting: Visiting) -> None:
     page = visiting(own_site.url).sign_in("viewer")
     page.get_by_role("button", name="Menu of viewer").click()

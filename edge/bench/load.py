@@ -1,0 +1,237 @@
+"""A shop's load on this very device: cameras decoded in real time, crops of every frame recognised.
+
+Owns the play and its account. Every camera is a real one (``FileCamera`` behind ``NewestFrame``) on
+a thread of its own; one thread takes the newest frames of all, cuts crops out of them and has them
+recognised in one batch, each crop an item of its own. A frame that a newer one replaces first was
+not kept up with.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bench.power import peak_memory_mib, watts
+from edge.cameras.clock import RecordingStart, SystemClock
+from edge.cameras.file import FileCamera
+from edge.cameras.newest import NewestFrame
+from edge.errors import CameraEndedError, CameraStalledError
+from edge.events import Frame
+
+Image = NDArray[np.uint8]
+
+_WARM_UP_S: Final = 2.0
+_NOTHING_NEW_S: Final = 0.002
+_KEPT_UP_SHARE: Final = 0.99
+_CROP_OF_FRAME: Final = (0.4, 0.22)
+_MOST_CAMERAS: Final = 64
+
+
+class RecognisesMany(Protocol):
+    """What crops are given to: ``edge.matching.recogniser.Recogniser``, or a rival of it."""
+
+    def recognise_many(self, items: Sequence[Sequence[Image]]) -> object:
+        """Recognise items, each by its crops."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What is asked of the device.
+
+    Attributes:
+        cameras: How many there are.
+        fps: Frames a second of each; the video's.
+        crops_a_frame: Crops cut from every frame.
+        seconds: How long, after two seconds of warming up.
+    """
+
+    cameras: int = 4
+    fps: float = 15.0
+    crops_a_frame: int = 3
+    seconds: float = 10.0
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """How the device did.
+
+    Attributes:
+        demand: What was asked.
+        frames_seen: Frames whose crops were recognised.
+        frames_lost: Frames that were replaced by newer ones before that.
+        crops_s: Crops recognised a second.
+        late_p50_ms: From the moment of a frame to the decisions about its crops.
+        late_p99_ms: From the moment of a frame to the decisions about its crops.
+        cores: Processor seconds of the whole process for every second.
+        memory_mib: Most memory so far.
+        watts: What the board drew at the end; ``None`` where nothing tells.
+    """
+
+    demand: Demand
+    frames_seen: int
+    frames_lost: int
+    crops_s: float
+    late_p50_ms: float
+    late_p99_ms: float
+    cores: float
+    memory_mib: float
+    watts: float | None
+
+    @property
+    def kept_up(self) -> bool:
+        """Whether hardly a frame was lost, and as many came as were asked for."""
+        due = self.demand.cameras * self.demand.fps * self.demand.seconds
+        seen = self.frames_seen
+        return seen >= _KEPT_UP_SHARE * (seen + self.frames_lost) and seen >= 0.95 * due
+
+
+def play(recogniser: RecognisesMany, video: Path, demand: Demand) -> Sustained:
+    """Play a video as so many cameras and recognise crops of all their frames.
+
+    Args:
+        recogniser: What recognises.
+        video: Of ``demand.fps`` frames a second; played in a loop.
+        demand: What is asked.
+    """
+    with _cameras(video, demand.cameras) as (cameras, start_s):
+        until_s = time.monotonic() + _WARM_UP_S
+        _look(recogniser, cameras, demand, start_s, lambda: time.monotonic() < until_s)
+        lost_before = _lost(cameras)
+        began_s, cpu_before_s = time.monotonic(), time.process_time()
+        end_s = began_s + demand.seconds
+        late_ms = _look(recogniser, cameras, demand, start_s, lambda: time.monotonic() < end_s)
+        took_s = time.monotonic() - began_s
+        cpu_s = time.process_time() - cpu_before_s
+        lost = _lost(cameras) - lost_before
+        drawn_watts = watts()
+    seen = len(late_ms)
+    return Sustained(
+        demand=demand,
+        frames_seen=seen,
+        frames_lost=lost,
+        crops_s=seen * demand.crops_a_frame / took_s,
+        late_p50_ms=float(np.median(late_ms)) if late_ms else float("inf"),
+        late_p99_ms=float(np.percentile(late_ms, 99)) if late_ms else float("inf"),
+        cores=cpu_s / took_s,
+        memory_mib=peak_memory_mib(),
+        watts=drawn_watts,
+    )
+
+
+def density(
+    recogniser: RecognisesMany, video: Path, demand: Demand
+) -> tuple[Sustained | None, tuple[Sustained, ...]]:
+    """How many cameras the device carries.
+
+    Doubles them until it does not keep up, then searches between the last two numbers.
+
+    Args:
+        recogniser: What recognises.
+        video: As for ``play``.
+        demand: Of each try, but for the number of cameras.
+
+    Returns:
+        The most that it kept up with, if any, and all tries.
+    """
+    tries: list[Sustained] = []
+
+    def keeps_up(cameras: int) -> bool:
+        asked = Demand(cameras, demand.fps, demand.crops_a_frame, demand.seconds)
+        tries.append(play(recogniser, video, asked))
+        return tries[-1].kept_up
+
+    most = most_that(keeps_up, _MOST_CAMERAS)
+    kept = [each for each in tries if each.kept_up and each.demand.cameras == most]
+    return (kept[0] if kept else None), tuple(tries)
+
+
+def most_that(works: Callable[[int], bool], limit: int) -> int:
+    """The largest number up to a limit that works, where smaller ones do as well; 0 for none."""
+    good, bad = 0, limit + 1
+    step = 1
+    while step < bad and works(step):
+        good, step = step, step * 2
+    bad = min(bad, step)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if works(middle):
+            good = middle
+        else:
+            bad = middle
+    return good
+
+
+@contextmanager
+def _cameras(video: Path, count: int) -> Iterator[tuple[list[NewestFrame], float]]:
+    """Cameras that are read, and the moment of their second 0."""
+    clock, stop = SystemClock(), threading.Event()
+    start = RecordingStart(clock.monotonic_s(), clock.wall_time_s())
+    cameras = [
+        NewestFrame(FileCamera(f"camera-{number}", video, clock, start, loop=True), clock)
+        for number in range(1, count + 1)
+    ]
+    threads = [
+        threading.Thread(target=camera.run, args=(stop,), name=camera.name, daemon=True)
+        for camera in cameras
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield cameras, start.monotonic_s
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _look(
+    recogniser: RecognisesMany,
+    cameras: Sequence[NewestFrame],
+    demand: Demand,
+    start_s: float,
+    goes_on: Callable[[], bool],
+) -> list[float]:
+    """Look at newest frames; how late the decisions about each were, ms."""
+    late_ms: list[float] = []
+    while goes_on():
+        frames = [frame for camera in cameras if (frame := _newest(camera)) is not None]
+        if not frames:
+            time.sleep(_NOTHING_NEW_S)
+            continue
+        crops = [[crop] for frame in frames for crop in _cut(frame, demand.crops_a_frame)]
+        recogniser.recognise_many(crops)
+        now_s = time.monotonic()
+        late_ms += [(now_s - start_s - frame.captured_at_s) * 1000 for frame in frames]
+    return late_ms
+
+
+def _newest(camera: NewestFrame) -> Frame | None:
+    try:
+        return camera.take(0.0)
+    except (CameraEndedError, CameraStalledError):
+        return None
+
+
+def _cut(frame: Frame, count: int) -> Iterator[Image]:
+    """Pieces of a frame as large as products are, other ones in each frame."""
+    height, width = frame.image.shape[:2]
+    tall, wide = int(height * _CROP_OF_FRAME[0]), int(width * _CROP_OF_FRAME[1])
+    for number in range(count):
+        top = (frame.index * 31 + number * 97) % (height - tall)
+        left = (frame.index * 53 + number * 211) % (width - wide)
+        yield frame.image[top : top + tall, left : left + wide]
+
+
+def _lost(cameras: Sequence[NewestFrame]) -> int:
+    return sum(
+        camera.state.counters.frames_dropped + camera.state.counters.frames_missed
+        for camera in cameras
+    )

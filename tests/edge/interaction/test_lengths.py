@@ -1,0 +1,71 @@
+"""How long changes look: drawn from above, a cell is 4 mm."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.interaction.above import CELL_M, Above, Mask
+from edge.interaction.lengths import LENGTHS_M, fits_length, repeats_after, usual_lengths
+
+PITCHES_M = np.array([0.06, 0.09, 0.12])
+WIDE, DEEP, LONG = 20, 90, 24  # cells: a piece is 8 cm wide and looks 9.6 cm long
+
+
+def _row(*fronts: int) -> tuple[Above, Mask]:
+    """Like pieces whose front edges are at some cells, and what they cover."""
+    rng = np.random.default_rng(3)
+    piece = rng.uniform(0, 255, (LONG, WIDE, 3)).astype(np.float32)
+    board = np.full((DEEP, WIDE, 3), 128, np.float32)
+    inside = np.zeros((DEEP, WIDE), np.bool_)
+    for front in sorted(fronts, reverse=True):  # the foremost hides the others
+        board[front : front + LONG] = piece
+        inside[front : front + LONG] = True
+    return board, inside
+
+
+def _numbers(
+    fronts: tuple[int, ...], length_m: float | None, seen_until: int = DEEP
+) -> NDArray[np.float64]:
+    """How likely one, two, three pieces are; ``length_m`` is what is known of one."""
+    board, inside = _row(*fronts)
+    seen = np.zeros_like(inside)
+    seen[:seen_until] = True
+    board, inside = np.where(seen[..., None], board, 0).astype(np.float32), inside & seen
+    fits = fits_length(board, inside, seen, WIDE * CELL_M, PITCHES_M, 3)
+    known = usual_lengths(WIDE * CELL_M)
+    if length_m is not None:
+        known = np.exp(-0.5 * ((LENGTHS_M - length_m) / 0.005) ** 2)
+    shares = (fits * known[:, None]).sum(axis=(1, 2))
+    return np.asarray(shares / shares.sum())
+
+
+def test_once_the_length_of_a_piece_is_known_that_of_a_change_says_how_many_went() -> None:
+    known_m = LONG * CELL_M
+    assert _numbers((0,), known_m)[0] > 0.9
+    assert _numbers((0, 15), known_m)[1] > 0.9
+    assert _numbers((0, 15, 30), known_m)[0] < 0.05
+
+
+def test_a_change_no_longer_than_wide_is_hardly_two() -> None:
+    short = _numbers((0,), None)
+    assert short[0] > 0.75
+
+
+def test_what_shows_the_same_twice_was_two_though_nothing_of_its_kind_was_seen_before() -> None:
+    board, inside = _row(0, 23)
+    assert repeats_after(board, inside, WIDE * CELL_M) == pytest.approx(23 * CELL_M, abs=CELL_M)
+    assert _numbers((0, 23), None)[1:].sum() > 0.9
+
+
+def test_one_piece_does_not_repeat() -> None:
+    board, inside = _row(0)
+    assert repeats_after(board, inside, WIDE * CELL_M) is None
+
+
+def test_where_the_board_above_cuts_the_view_off_a_short_change_says_nothing() -> None:
+    known_m = LONG * CELL_M
+    free, cut = _numbers((0, 15), known_m), _numbers((0, 15), known_m, seen_until=LONG)
+    assert free[1] > 0.9
+    assert abs(cut[0] - cut[1]) < 0.2
