@@ -28,7 +28,7 @@ from edge.events import Frame
 
 Image = NDArray[np.uint8]
 
-_WARM_UP_S: Final = 2.0
+_WARM_UP_S: Final = 1.0
 _NOTHING_NEW_S: Final = 0.002
 _KEPT_UP_SHARE: Final = 0.99
 _CROP_OF_FRAME: Final = (0.4, 0.22)
@@ -50,7 +50,7 @@ class Demand:
         cameras: How many there are.
         fps: Frames a second of each; the video's.
         crops_a_frame: Crops cut from every frame.
-        seconds: How long, after two seconds of warming up.
+        seconds: How long, after a second of warming up.
     """
 
     cameras: int = 4

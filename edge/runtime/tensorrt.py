@@ -43,6 +43,9 @@ _LOGGER: Final = logging.getLogger(__name__)
 class TensorRtEmbedder(Embedder):
     """A bundle's network as a TensorRT engine.
 
+    Attributes:
+        key: What the engine is for.
+
     Args:
         engine: Serialised, from this device's own cache.
         request: What it was built for.
@@ -69,6 +72,7 @@ class TensorRtEmbedder(Embedder):
         graphs: bool = True,
     ) -> None:
         key = request.key
+        self.key = key
         super().__init__(space_id, key.input_size_px, request.embedding_dim)
         self._trt = import_tensorrt(request.runtime)
         self._own_graphs = self._trt_captures = False

@@ -100,7 +100,7 @@ class Batching(Generic[Asked, Answer]):
         self._thread.join()
 
     def _run(self) -> None:
-        _stand_back()
+        stand_back()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._waiting)
@@ -136,7 +136,7 @@ class Batching(Generic[Asked, Answer]):
                 job.answer.set_result(answer)
 
 
-def _stand_back() -> None:
+def stand_back() -> None:
     """Let the calling thread run behind the others; where that is not possible, go on."""
     try:
         thread = threading.get_native_id()

@@ -59,7 +59,7 @@ def test_a_run_measures_everything_and_writes_it_down(tmp_path: Path) -> None:
         "one photo",
         "best alternative",
         "openvino fp32 / ONNX Runtime",
-        "cores for 180 crops",
+        "four cameras, 180 crops",
     ):
         assert words in names
     identical = [f for f in document["figures"] if "bit-identical" in f["name"]]

@@ -38,7 +38,16 @@ HELD_S: Final = 1.0
 EMPTY_S: Final = 5.0
 POSES: Final = 21
 FLOOR_M: Final = (5.0, 4.0)
-MARKS_M: Final = ((1.0, 1.0), (4.0, 1.0), (4.0, 3.0), (1.0, 3.0), (2.5, 2.0), (2.5, 3.2))
+MARKS_M: Final = (
+    (0.3, 0.5),
+    (4.7, 0.5),
+    (4.7, 3.7),
+    (0.3, 3.7),
+    (2.5, 2.0),
+    (3.5, 3.7),
+    (1.0, 2.0),
+    (4.0, 2.0),
+)
 PRODUCTS: Final = ("oat-milk", "tea", "soap")
 _CROSS_M: Final = 0.2
 

@@ -97,8 +97,9 @@ export class LivePicture {
 /** Where in the camera's picture, in its pixels, a pointer is. */
 export function pixelAt(event, box, size) {
   const place = box.getBoundingClientRect();
-  const x = ((event.clientX - place.left) / place.width) * size[0];
-  const y = ((event.clientY - place.top) / place.height) * size[1];
+  // Pixels have their centres on whole numbers.
+  const x = ((event.clientX - place.left) / place.width) * size[0] - 0.5;
+  const y = ((event.clientY - place.top) / place.height) * size[1] - 0.5;
   return [Math.min(Math.max(x, 0), size[0] - 1), Math.min(Math.max(y, 0), size[1] - 1)].map((each) => Math.round(each * 10) / 10);
 }
 

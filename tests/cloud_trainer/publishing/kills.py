@@ -8,6 +8,7 @@ one whole bundle, the old or the new, and the next publication must succeed.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -156,14 +157,15 @@ def main() -> None:
         counted = shutil.copytree(folder / "cloud", folder / "counted" / "cloud")
         with forkserver().Pool(1) as pool:
             calls = pool.apply(live, (Publisher(counted, second, Death(0, "before")),))
-        releases = [
-            killed_on_disk(Publisher(folder / "cloud", second, Death(number, moment)))
-            for number in range(1, calls + 1)
-            for moment in MOMENTS
-        ]
-        _say(f"{len(releases)} kills around {calls} calls that change the disk", releases)
+        releases: list[int] = []
+        for number in range(1, calls + 1):
+            for moment in MOMENTS:
+                death = Death(number, moment)
+                releases.append(killed_on_disk(Publisher(folder / "cloud", second, death)))
+            _say(f"{len(releases)} of {2 * calls} kills around calls that change disks", releases)
         with s3_server() as address:
             os.environ.update(s3_environment(address))
+            logging.getLogger("werkzeug").setLevel(logging.WARNING)
             make_bucket(address)
             releases, number = [], 0
             for number in range(1, 1000):
@@ -174,12 +176,14 @@ def main() -> None:
                 if None in found:
                     break
                 releases += [release for release in found if release is not None]
+            sys.stdout.write("\n")
             _say(f"{len(releases)} deaths around {number - 1} puts to S3", releases)
+    sys.stdout.write("\n")
 
 
 def _say(what: str, releases: list[int]) -> None:
     old, new = releases.count(1), releases.count(2)
-    sys.stdout.write(f"{what}: {old} old, {new} new, {len(releases) - old - new} broken\n")
+    sys.stdout.write(f"\r{what}: {old} old, {new} new, {len(releases) - old - new} broken")
     sys.stdout.flush()
 
 

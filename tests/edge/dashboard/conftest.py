@@ -19,23 +19,26 @@ def played_state(recorded_shop: Path, tmp_path_factory: pytest.TempPathFactory) 
     return state
 
 
+def copied(shop: Path, state: Path, where: Path) -> tuple[Path, Path]:
+    """A shop and its state to be written to: who calibrates cameras changes the shop's files."""
+    shutil.copytree(shop, where / "shop", ignore=shutil.ignore_patterns("state"))
+    shutil.copytree(state, where / "state")
+    return where / "shop", where / "state"
+
+
 @pytest.fixture(scope="module")
 def site(
     recorded_shop: Path, played_state: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """A dashboard for the tests of one file, which share what they change."""
-    state = tmp_path_factory.mktemp("site") / "state"
-    shutil.copytree(played_state, state)
-    with served(recorded_shop, state) as site:
+    with served(*copied(recorded_shop, played_state, tmp_path_factory.mktemp("site"))) as site:
         yield site
 
 
 @pytest.fixture
 def own_site(recorded_shop: Path, played_state: Path, tmp_path: Path) -> Iterator[Site]:
     """A dashboard for one test alone."""
-    state = tmp_path / "state"
-    shutil.copytree(played_state, state)
-    with served(recorded_shop, state) as site:
+    with served(*copied(recorded_shop, played_state, tmp_path)) as site:
         yield site
 
 
@@ -51,7 +54,5 @@ def doubtful_shop(recorded_shop: Path, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def doubtful_site(doubtful_shop: Path, tmp_path: Path) -> Iterator[Site]:
     """A dashboard for one test alone, with open reviews."""
-    state = tmp_path / "state"
-    shutil.copytree(doubtful_shop / "state", state)
-    with served(doubtful_shop, state) as site:
+    with served(*copied(doubtful_shop, doubtful_shop / "state", tmp_path)) as site:
         yield site

@@ -1,0 +1,1 @@
+"""What needs a GPU: run it with ``python -m tests.gpu`` on a machine that has one."""
