@@ -89,14 +89,12 @@ def bench(
 ) -> None:
     """Measure this device: the network alone, crop to decision, decoding, cameras kept up with."""
     opened = open_bundle(bundle)
-    settings = RuntimeSettings.model_validate(
-        {
-            "backend": device.value,
-            "precision": precision.value,
-            # A benchmark that quietly measures something else is worth nothing.
-            "fallback": device is Device.AUTO,
-            "cache": cache or Path.home() / ".cache" / "walkout" / "engines",
-        }
+    settings = RuntimeSettings.for_a_person(
+        backend=device.value,
+        precision=precision.value,
+        # A benchmark that quietly measures something else is worth nothing.
+        fallback=device is Device.AUTO,
+        **({"cache": cache} if cache is not None else {}),
     )
     load_before = os.getloadavg()[0]
     embedder = open_embedder(

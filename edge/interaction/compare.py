@@ -21,6 +21,9 @@ Mask = NDArray[np.bool_]
 Direction = Literal["vanished", "appeared", "unclear"]
 
 _CLEAR_LEAD: Final = 0.06
+_CLEAR_FOOT: Final = 0.12
+_FOOT_PX: Final = 2
+_LEAST_FOOT_PX: Final = 8
 _SAME_OUTLINES: Final = 0.85
 _THIN_M: Final = 0.01
 
@@ -106,6 +109,10 @@ def merged(
 def _change(view: FacingsView, opening: int, mask: Mask, before: Picture, after: Picture) -> Change:
     u_m, w_m, width_m = _footprint(view, mask)
     lead = outline_lead(mask, before, after)
+    if abs(lead) < _CLEAR_LEAD:
+        # What stands behind has an outline there too; at the foot there is only the board.
+        foot = outline_lead(mask, before, after, foot=True)
+        lead = foot if abs(foot) >= _CLEAR_FOOT else lead
     facing = view.facing_at(opening, u_m)
     direction: Direction = "unclear"
     if (
@@ -156,12 +163,18 @@ def _is_a_rim(facing: Facing, mask: Mask, width_m: float) -> bool:
     return bool(half_m < (2 * _THIN_M if narrow else _THIN_M))
 
 
-def outline_lead(mask: Mask, before: Picture, after: Picture) -> float:
+def outline_lead(mask: Mask, before: Picture, after: Picture, *, foot: bool = False) -> float:
     """In which picture an object fills a mask, by where its outline is.
 
     An object brings its outline along; without it, what is behind it runs on through the outline's
     place (the test for abandoned and removed objects of Connell et al., "Detection and tracking in
     the IBM PeopleVision system", 2004).
+
+    Args:
+        mask: Changed pixels.
+        before: The work picture as it was.
+        after: As it is.
+        foot: Only where the object stands, along the lower edge of the mask.
 
     Returns:
         -1 to 1; positive when ``before`` has the outline.
@@ -173,6 +186,12 @@ def outline_lead(mask: Mask, before: Picture, after: Picture) -> float:
     own = mask[window].astype(np.uint8)
     kernel = np.ones((3, 3), np.uint8)
     ring = (cv2.dilate(own, kernel) - cv2.erode(own, kernel)) > 0
+    if foot:
+        lowest = len(own) - 1 - np.argmax(own[::-1], axis=0)
+        ring &= np.abs(np.arange(len(own))[:, None] - lowest) <= _FOOT_PX
+        ring &= own.any(axis=0)
+        if np.count_nonzero(ring) < _LEAST_FOOT_PX:
+            return 0.0
     strengths = [float(_edges(picture[window])[ring].mean()) for picture in (before, after)]
     return (strengths[0] - strengths[1]) / (sum(strengths) + 6.0)
 

@@ -31,7 +31,7 @@ _REPEATS_AFTER: Final = 0.6  # widths; what repeats sooner is a piece's own patt
 _REPEATS_OFF_M: Final = 0.011
 _MOSTLY: Final = 0.8  # of a template must be in what has changed
 _REPEAT_SEEN: Final = 0.5  # how often two show as a repetition, and how often one does
-_REPEAT_FALSE: Final = 0.02
+_REPEAT_FALSE: Final = 0.005
 
 
 def usual_lengths(width_m: float) -> NDArray[np.float64]:

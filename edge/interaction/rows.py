@@ -38,7 +38,7 @@ _PITCH_SPREAD: Final = 0.35
 _OFF_M: Final = 0.007
 _GAP_OFF_M: Final = 0.011
 _GAP_WRONG: Final = 0.2
-_SPURIOUS: Final = 0.004  # how easily what stands there looks like a row behind and is none
+_SPURIOUS: Final = 0.01  # how easily what stands there looks like a row behind and is none
 _PARTLY: Final = 0.35  # of a template must be in sight
 _ENOUGH_M: Final = 0.024  # of a piece's front has to be in sight to know it
 

@@ -129,10 +129,14 @@ def _taken_where_strays_stand(sight: Sight, stock: LiveStock, stray: Stray) -> V
             "take", own, 1, "accept", _shares({own: own_alike, sku: stray_alike}, sight),
             f"{own} went from {sight.facing}; the {sku} beside it looks different",
         )  # fmt: skip
-    return Verdict(
-        "take", sku, 1, "accept", _shares({sku: max(stray_alike, 0.5), own: own_alike}, sight),
+    weights = {own: own_alike} | {each: sight.looks.get(each, 0.5) for each in stray.may_be}
+    verdict = Verdict(
+        "take", sku, 1, "accept", _shares(weights | {sku: max(stray_alike, 0.5)}, sight),
         f"the {sku} that had been put onto {sight.facing} was taken from there", stray,
     )  # fmt: skip
+    if stray.may_be:
+        return _asked(verdict, f"it may have been {' or '.join(stray.may_be)}")
+    return verdict
 
 
 def _put_back(sight: Sight, stock: LiveStock) -> Verdict:

@@ -36,6 +36,7 @@ from edge.interaction.rules import Sight, Verdict, judge
 from edge.interaction.stock import LiveStock
 
 _UPSET_SHARE: Final = 0.25
+_NEARLY_AS_LIKELY: Final = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -335,8 +336,9 @@ class ShelfWatch:
                 shelves.stock = shelves.stock.taken(change.facing, verdict.quantity)
         else:
             sku = verdict.sku
+            may_be = _as_likely(verdict) if verdict.outcome == "review" else ()
             shelves.stock = shelves.stock.put_back(
-                change.facing, change.u_m, sku, verdict.quantity, event_id
+                change.facing, change.u_m, sku, verdict.quantity, event_id, may_be
             )
         if verdict.sku is not None and verdict.outcome == "accept" and crops.look is not None:
             shelves.gallery = shelves.gallery.with_look(verdict.sku, crops.look)
@@ -374,3 +376,13 @@ class ShelfWatch:
             contact_at_s=reach.contact_at_s,
             floor_sd_m=origin.sd_m,
         )
+
+
+def _as_likely(verdict: Verdict) -> tuple[str, ...]:
+    """Which other products a verdict finds nearly as likely as its own."""
+    own = max((each.share for each in verdict.candidates if each.sku == verdict.sku), default=0.0)
+    return tuple(
+        each.sku
+        for each in verdict.candidates
+        if each.sku != verdict.sku and each.share >= _NEARLY_AS_LIKELY * own
+    )

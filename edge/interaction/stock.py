@@ -23,12 +23,14 @@ class Stray:
         u_m: Its place along the front.
         sku: What it is; ``None`` for an object that nobody knows.
         name: What calls it the same piece later, the event that put it there.
+        may_be: Other SKUs that it may be.
     """
 
     facing: str
     u_m: float
     sku: str | None
     name: str
+    may_be: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,13 @@ class LiveStock:
         return replace(self, strays=rest, out=out)
 
     def put_back(
-        self, facing: str, u_m: float, sku: str | None, quantity: int, name: str
+        self,
+        facing: str,
+        u_m: float,
+        sku: str | None,
+        quantity: int,
+        name: str,
+        may_be: tuple[str, ...] = (),
     ) -> LiveStock:
         """After pieces were put on a facing, where they belong or not.
 
@@ -110,12 +118,14 @@ class LiveStock:
             sku: What; ``None`` for an object that nobody knows.
             quantity: How many.
             name: Of the event.
+            may_be: What else it may be, where that is in doubt.
         """
         out = _changed(self.out, sku, -quantity) if sku is not None else self.out
         if sku == self.belongs[facing]:
             pieces = {**self.pieces, facing: self.pieces[facing] + quantity}
             return replace(self, pieces=pieces, out=out)
-        strays = (*self.strays, *(Stray(facing, u_m, sku, name) for _ in range(quantity)))
+        stray = Stray(facing, u_m, sku, name, may_be)
+        strays = (*self.strays, *(stray for _ in range(quantity)))
         return replace(self, strays=strays, out=out)
 
     def gaps(self, below_share: float = 0.0) -> tuple[Gap, ...]:

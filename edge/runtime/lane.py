@@ -7,15 +7,20 @@ after the other.
 
 On a GPU that shares its memory with the CPU (a Jetson) a buffer is one piece of memory with two
 addresses, and nothing is copied.
+
+``pycuda`` ties a context to the thread that made it, and gives memory back only where that context
+is current: whoever lets go of buffers does so within ``current`` too, or they leak.
 """
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any, Final
 
@@ -57,12 +62,11 @@ class Lane:
         self._cuda = _pycuda()
         self._lock = threading.Lock()
         try:
-            self._cuda.init()
-            device = self._cuda.Device(gpu)
-            self._context = device.retain_primary_context()
-            self._shared_memory = bool(device.get_attribute(self._cuda.device_attribute.INTEGRATED))
+            self._context = _primary_context(gpu)
+            integrated = self._cuda.device_attribute.INTEGRATED
+            self._shared_memory = bool(self._cuda.Device(gpu).get_attribute(integrated))
             with self.current():
-                self._stream = self._cuda.Stream()
+                self._stream: Any = self._cuda.Stream()
         except self._cuda.Error as err:
             raise RuntimeUnavailableError(
                 f"the GPU cannot be used ({err}): end what else uses it, or start the device again"
@@ -117,6 +121,24 @@ class Lane:
     def finish(self) -> None:
         """Wait until all that was put into the stream is done."""
         self._stream.synchronize()
+
+    def close(self) -> None:
+        """Give the stream back, within ``current``; the lane is of no use afterwards."""
+        self._stream = None
+
+
+@cache
+def _primary_context(gpu: int) -> Any:  # noqa: ANN401 -- pycuda's own
+    """The device's primary context, one object for the whole process.
+
+    It is let go at the end by ``detach``: left to its destructor, ``pycuda`` would treat it as a
+    context that it had made itself.
+    """
+    cuda = _pycuda()
+    cuda.init()
+    context = cuda.Device(gpu).retain_primary_context()
+    atexit.register(context.detach)
+    return context
 
 
 def _pycuda() -> ModuleType:

@@ -1,7 +1,8 @@
 """OpenVINO behind the ``Embedder`` seam: the faster backend on x86 processors, an optional extra.
 
-Owns its settings. bf16 is taken for what the network leaves in floating point only where the
-processor has it and the precision asked for allows it: ``fp32`` means fp32.
+Owns its settings. Batches are of fixed size, because OpenVINO takes a sixth to a third longer where
+the batch is left open: four crops at a time, and the rest one by one, so nothing is filled up.
+bf16 is computed in only where it was asked for; an INT8 network gains nothing from it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from models.bundle import Bundle
 
 OpenVinoPrecision = Literal["fp32", "bf16", "int8"]
 
-_LARGEST_BATCH: Final = 32
+_BATCHES: Final = (4, 1)
 _DEVICE: Final = "CPU"
 
 
@@ -54,22 +55,25 @@ class OpenVinoEmbedder(Embedder):
         openvino = import_openvino()
         network = bundle.network_path("int8" if precision == "int8" else "fp32")
         core = openvino.Core()
-        halves = "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
-        if precision == "bf16" and not halves:
+        if precision == "bf16" and "BF16" not in _capabilities(core):
             raise RuntimeUnavailableError(
                 "this processor does not compute in bf16: use precision auto, int8 or fp32"
             )
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" or not halves else "bf16",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         }
         if threads is not None:
             options["INFERENCE_NUM_THREADS"] = threads
+        self._requests: dict[int, Any] = {}
         try:
-            model = core.read_model(network)
-            _require_interface(model, self.input_size_px, self.embedding_dim, str(network))
-            self._request = core.compile_model(model, _DEVICE, options).create_infer_request()
+            for batch in _BATCHES:
+                model = core.read_model(network)
+                _require_interface(model, self.input_size_px, self.embedding_dim, str(network))
+                model.reshape({INPUT_NAME: [batch, self.input_size_px, self.input_size_px, 3]})
+                compiled = core.compile_model(model, _DEVICE, options)
+                self._requests[batch] = compiled.create_infer_request()
         except RuntimeError as err:
             raise EmbedderError(
                 f"OpenVINO cannot open {network}: {first_line(err)}; fetch the bundle again, or "
@@ -89,19 +93,26 @@ class OpenVinoEmbedder(Embedder):
         return self._description
 
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        parts = []
+        embeddings = np.empty((len(crops), self.embedding_dim), np.float32)
+        at = 0
         try:
             # A request works on one batch at a time.
             with self._lock:
-                for at in range(0, len(crops), _LARGEST_BATCH):
-                    some = {INPUT_NAME: crops[at : at + _LARGEST_BATCH]}
-                    found = self._request.infer(some, share_inputs=True)
-                    parts.append(np.array(found[OUTPUT_NAME], np.float32))
+                while at < len(crops):
+                    batch = next(each for each in _BATCHES if each <= len(crops) - at)
+                    some = {INPUT_NAME: crops[at : at + batch]}
+                    found = self._requests[batch].infer(some, share_inputs=True)
+                    embeddings[at : at + batch] = found[OUTPUT_NAME]
+                    at += batch
         except RuntimeError as err:
             raise EmbedderError(
                 f"OpenVINO failed on {len(crops)} crops: {first_line(err)}"
             ) from err
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return embeddings
+
+
+def _capabilities(core: Any) -> list[str]:  # noqa: ANN401 -- OpenVINO's own
+    return list(core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES"))
 
 
 def import_openvino() -> ModuleType:

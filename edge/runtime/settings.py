@@ -61,6 +61,12 @@ class RuntimeSettings(BaseModel):
             raise ValueError("batches must grow, each named once; write for example [1, 4, 16, 32]")
         return batches
 
+    @classmethod
+    def for_a_person(cls, **fields: object) -> RuntimeSettings:
+        """For commands that a person runs: engines are kept in the person's own cache folder."""
+        cache = Path.home() / ".cache" / "walkout" / "engines"
+        return cls.model_validate({"cache": cache, **fields})
+
     def within(self, folder: Path) -> RuntimeSettings:
         """The same with ``cache`` beginning in ``folder``."""
         return self.model_copy(update={"cache": folder / self.cache})

@@ -10,6 +10,7 @@ graphs by itself.
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -84,6 +85,9 @@ class TensorRtEmbedder(Embedder):
         self._log = make_log(self._trt)
         self._lane = Lane(gpu.index)
         self._slots: dict[int, _Slot] = {}
+        # Memory of the GPU is given back only with its context current; the end of the process
+        # gives all of it back by itself.
+        weakref.finalize(self, _close, self._lane, self._slots).atexit = False
         with self._lane.current():
             self._runtime = self._trt.Runtime(self._log)
             # Says no by returning None.
@@ -172,6 +176,12 @@ class TensorRtEmbedder(Embedder):
         config.set_execution_context_allocation_strategy(strategy)
         config.cuda_graph_strategy = self._trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
         return self._engine.create_execution_context(config)
+
+
+def _close(lane: Lane, slots: dict[int, _Slot]) -> None:
+    with lane.current():
+        slots.clear()
+        lane.close()
 
 
 class _Slot:

@@ -137,12 +137,18 @@ def _keeps(
     held: Mapping[str, Collection[str]] | None,
     settings: ReachSettings,
 ) -> dict[str, float]:
-    """By session, how likely it could put back what was put back; what is not told is 1.
+    """By session, how likely it does what was done, by who it is; what is not told is 1.
 
-    Staff bring pieces from outside. What a shopper puts back they took before, unless that was
-    missed or the product is another one than it was taken for.
+    Staff bring pieces from outside and seldom take one off a shelf. What a shopper puts back they
+    took before, unless that was missed or the product is another one than it was taken for.
     """
-    if held is None or event.kind != "put_back" or event.sku is None:
+    if event.kind == "take":
+        return {
+            session.session_id: settings.staff_takes
+            for session in sessions
+            if session.role == "staff"
+        }
+    if held is None or event.sku is None:
         return {}
     return {
         session.session_id: settings.not_held

@@ -106,7 +106,9 @@ class ForegroundFloor:
                 people |= self.grid.body_mask(name, place, grow_px=5)
             foreground[name] = self._backgrounds[name].observe(picture, at_s, people)
         standing = self.grid.find(foreground, followed_m)
-        people_seen = [each for each in standing if not self._dissolve_ghost(each, foreground)]
+        # While a camera is missing, a crowd may be explained by somebody whom only it would see.
+        seen = [each for each in standing if each.cameras]
+        people_seen = [each for each in seen if not self._dissolve_ghost(each, foreground)]
         return FloorScan(
             at_s,
             (self._observations(people_seen, small, foreground),),

@@ -43,6 +43,7 @@ class ReachSettings:
         stray: Share of events whose floor point is wrong altogether.
         not_held: How likely somebody puts back what they are not known to have, against one who
             has it.
+        staff_takes: How likely staff take a piece off a shelf, against a shopper who is as near.
         ratio: How many times likelier the best claim must be than the second.
         margin_s: Looked at before and after the interaction.
         least: Below this a track does not explain an interaction at all.
@@ -59,6 +60,7 @@ class ReachSettings:
     hand_back_s: float = 1.2
     stray: float = 0.02
     not_held: float = 0.15
+    staff_takes: float = 0.15
     ratio: float = 10.0
     margin_s: float = 0.2
     least: float = 0.01
@@ -169,8 +171,6 @@ def _weighed(
     moments = history.moments(
         event.started_at_s - settings.margin_s, event.ended_at_s + settings.margin_s
     )
-    if not moments:
-        return []  # the floor was not looked at then, as after a restart
     if event.contact_at_s is None:
         return [(1 / len(moments), each) for each in moments]
     apart_s = max(2.5 * settings.contact_sd_s, settings.margin_s)

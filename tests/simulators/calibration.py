@@ -73,6 +73,7 @@ class Photographer:
         noise: float = 2.0,
         soft_px: float = 0.6,
         background: int = 110,
+        onto: NDArray[np.float32] | None = None,
     ) -> Grey:
         """A picture ``(H, W)`` of things, later ones in front.
 
@@ -83,8 +84,11 @@ class Photographer:
             noise: Grey levels of standard deviation.
             soft_px: Blur of the optics, standard deviation.
             background: Grey level of everything else.
+            onto: What is behind all of them, a ``canvas``; it stays as it is.
         """
-        canvas = np.full(self._ideal.shape[:2], background, np.float32)
+        canvas = (
+            np.full(self._ideal.shape[:2], background, np.float32) if onto is None else onto.copy()
+        )
         for thing in things:
             self._paint(canvas, thing, rotation, translation_m)
         width, height = self.lens.image_size_px
@@ -93,6 +97,19 @@ class Photographer:
             seen = cv2.GaussianBlur(seen, (0, 0), soft_px)
         seen = seen + self._rng.normal(0, noise, seen.shape)
         return np.asarray(np.clip(np.rint(seen), 0, 255), np.uint8)
+
+    def canvas(
+        self,
+        things: list[Flat],
+        rotation: NDArray[np.float64],
+        translation_m: NDArray[np.float64],
+        background: int = 110,
+    ) -> NDArray[np.float32]:
+        """Things that stand still, painted once: sub-pixels ``(H * fine, W * fine)``."""
+        canvas = np.full(self._ideal.shape[:2], background, np.float32)
+        for thing in things:
+            self._paint(canvas, thing, rotation, translation_m)
+        return canvas
 
     def _paint(
         self,

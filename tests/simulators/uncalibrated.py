@@ -34,9 +34,9 @@ from tests.simulators.shop.layout import looking
 
 SIZE_PX: Final = (960, 540)
 FPS: Final = 8.0
-HELD_S: Final = 1.0
-EMPTY_S: Final = 5.0
-POSES: Final = 21
+HELD_S: Final = 0.75
+EMPTY_S: Final = 4.0
+POSES: Final = 27
 FLOOR_M: Final = (5.0, 4.0)
 MARKS_M: Final = (
     (0.3, 0.5),
@@ -105,7 +105,7 @@ def write_uncalibrated(folder: Path) -> Uncalibrated:
         ),
     }
     board = fit_board("A4")
-    things = [_floor(), *_front(fixture)]
+    things = [shop_floor(), *fixture_front(fixture)]
     for seed, (name, camera) in enumerate(cameras.items(), start=1):
         write_clip(folder / f"{name}.mp4", _film(camera, things, board, seed), FPS)
     for number, sku in enumerate(PRODUCTS):
@@ -134,15 +134,16 @@ def _film(
     camera: Camera, things: list[Flat], board: BoardSpec, seed: int
 ) -> list[NDArray[np.uint8]]:
     lens = lens_of(camera)
-    photographer = Photographer(lens, seed, fine=1)
+    photographer = Photographer(lens, seed)
     rotation, shift = np.array(camera.rotation), np.array(camera.translation_m)
-    empty = photographer.picture(things, rotation, shift, soft_px=0.8)
+    scene = photographer.canvas(things, rotation, shift)
+    empty = photographer.picture([], rotation, shift, onto=scene)
     pictures = [empty] * round(EMPTY_S * FPS)
     held = held_board(board)
     middle = np.array([board.squares_x, board.squares_y, 0]) * board.square_mm / 2000
     for place, (board_rotation, near) in enumerate(poses_in_front(lens, board, POSES, seed)):
         # Every third time from further away.
-        away = 1.95 if place % 3 == 2 else 1.0
+        away = 2.2 if place % 3 == 2 else 1.0
         board_shift = away * (board_rotation @ middle + near) - board_rotation @ middle
         # Held before the camera: from the camera's frame into the shop's.
         there = Flat(
@@ -152,7 +153,7 @@ def _film(
             rotation.T @ board_rotation @ held.right,
             rotation.T @ board_rotation @ held.down,
         )
-        picture = photographer.picture([*things, there], rotation, shift, soft_px=0.8)
+        picture = photographer.picture([there], rotation, shift, onto=scene)
         pictures += [picture] * round(HELD_S * FPS)
     rng = np.random.default_rng(seed)
     return [_bgr(each, rng) for each in pictures]
@@ -164,7 +165,7 @@ def _bgr(grey: Grey, rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(level, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-def _floor() -> Flat:
+def shop_floor() -> Flat:
     """Mottled, with a cross at each mark; its upper edge is the far wall."""
     px_per_m = 200.0
     rng = np.random.default_rng(7)
@@ -186,7 +187,7 @@ def _floor() -> Flat:
     )
 
 
-def _front(fixture: Fixture) -> list[Flat]:
+def fixture_front(fixture: Fixture) -> list[Flat]:
     """A front with boards, blotches for goods, and markers in its corners."""
     px_per_m = 240.0
     rng = np.random.default_rng(11)

@@ -1,6 +1,6 @@
 // The steps of one camera: its lens, from a board that is walked about, and its place.
 import { ask, complain, html, icon, look, nothing, number, percent, svg, t } from "./core.js";
-import { api, askNumber, choice, cross, light, LivePicture, loupe, numberField, ofCamera, pixelAt, plan, say } from "./calibrating-parts.js";
+import { api, askNumber, choice, cross, light, LivePicture, loupe, ofCamera, pixelAt, plan, say } from "./calibrating-parts.js";
 
 const POLL_MS = 350;
 
@@ -257,4 +257,3 @@ function overheadPlace(wizard, name, step) {
           <button type="button" class="button quiet icon-only" aria-label=${t("calibrating.remove", { name: place + 1 })} @click=${() => { marks = marks.filter((_, other) => other !== place); keep(); }}>${icon("cross")}</button></div></li>`)}</ol></div></div></div>`;
   };
 }
-export { numberField };

@@ -1,6 +1,6 @@
 // The steps that concern the shop as a whole: floor, fixtures, what stands on them, zones, saving.
 import { complain, html, icon, look, nothing, render, svg, t } from "./core.js";
-import { api, askNumber, choice, light, numberField, plan, points, say } from "./calibrating-parts.js";
+import { api, choice, light, numberField, plan, points, say } from "./calibrating-parts.js";
 
 export function shopStep(wizard, kind) {
   return { floor: floorStep, fixtures: fixturesStep, facings: facingsStep, zones: zonesStep, save: saveStep }[kind](wizard);
@@ -199,7 +199,7 @@ function facingsStep(wizard) {
       }));
       const boards = grid.boards_m.slice(1).map((v, place) => svg`<line class="edge" x1="0" x2=${width} y1=${height - v} y2=${height - v}/><line class="grip" data-board=${place + 1} x1="0" x2=${width} y1=${height - v} y2=${height - v} @pointerdown=${grab({ board: place + 1 })}/>`);
       const edges = grid.columns_m.flatMap((each, row) => each.slice(1, -1).map((u, place) => svg`<line class="edge" x1=${u} x2=${u} y1=${height - grid.boards_m[row + 1]} y2=${height - grid.boards_m[row]}/><line class="grip" data-edge="${row}-${place + 1}" x1=${u} x2=${u} y1=${height - grid.boards_m[row + 1] + 0.04} y2=${height - grid.boards_m[row] - 0.04} @pointerdown=${grab({ row, edge: place + 1 })}/>`));
-      return html`${head("facings")}${pick}<div class="cal-two"><div class="cal-front"><img src=${api(`/fronts/${encodeURIComponent(fixture)}/picture.jpg`)} alt=${t("calibrating.front_of", { name: fixture })} draggable="false">
+      return html`${head("facings")}${pick}<div class="cal-two"><div class="cal-front"><img src=${api(`/fronts/${encodeURIComponent(fixture)}/picture.jpg`)} alt=${t("calibrating.front_of", { name: fixture })} width=${Math.round(width * 600)} height=${Math.round(height * 600)} draggable="false">
           <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" @pointermove=${move} @pointerup=${() => { if (held) { held = null; keep(); } }}>${cells}${boards}${edges}</svg></div>
         <div class="card stack"><p>${t("calibrating.facings_drag")}</p>
           ${numberField("rows", t("calibrating.rows"), grid.boards_m.length - 1, "", (v) => rows(Math.min(Math.max(1, Math.round(v)), 12)))}
@@ -268,4 +268,3 @@ function saveStep(wizard) {
     },
   };
 }
-export { askNumber };

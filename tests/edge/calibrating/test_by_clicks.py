@@ -179,21 +179,22 @@ def facings(technician: Technician) -> None:
 
 
 def empty(page: Page) -> None:
-    """Wait until whoever walked the board about has gone: the picture shows the marks."""
-    page.wait_for_function(
-        """() => {
-          const image = document.querySelector('.cal-picture img');
-          if (!image?.naturalWidth) return false;
-          const canvas = document.createElement('canvas');
-          canvas.width = 48; canvas.height = 27;
-          const pen = canvas.getContext('2d');
-          pen.drawImage(image, 0, 0, 48, 27);
-          const data = pen.getImageData(0, 0, 48, 27).data;
-          let bright = 0;
-          for (let i = 0; i < data.length; i += 4) bright += data[i] > 195;
-          return bright === 0;
-        }"""
-    )
+    """Wait until whoever walks the board about has just gone: nothing white is in the picture."""
+    for there in ("true", "false"):
+        page.wait_for_function(
+            f"""() => {{
+              const image = document.querySelector('.cal-picture img');
+              if (!image?.naturalWidth) return false;
+              const canvas = document.createElement('canvas');
+              canvas.width = 48; canvas.height = 27;
+              const pen = canvas.getContext('2d');
+              pen.drawImage(image, 0, 0, 48, 27);
+              const data = pen.getImageData(0, 0, 48, 27).data;
+              let white = 0;
+              for (let i = 0; i < data.length; i += 4) white += data[i] > 195;
+              return (white > 0) === {there};
+            }}"""
+        )
 
 
 def check(shop: Uncalibrated) -> None:

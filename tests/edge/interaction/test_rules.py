@@ -89,6 +89,14 @@ def test_a_stray_is_taken_under_its_own_sku() -> None:
     assert (verdict.sku, verdict.outcome) == ("milk", "accept")
 
 
+def test_a_stray_that_was_not_known_for_sure_when_it_came_is_asked_about_when_it_goes() -> None:
+    stock = _stock().put_back("A1", 0.3, "soap", 1, "e-1", ("wine",))
+    verdict = judge(Sight("A1", 0.31, "vanished", looks={"soap": 0.8, "wine": 0.7}), stock)
+    assert verdict is not None and verdict.stray is stock.strays[0]
+    assert (verdict.sku, verdict.outcome) == ("soap", "review")
+    assert {each.sku for each in verdict.candidates} >= {"soap", "wine"}
+
+
 def test_the_piece_beside_a_stray_is_taken_as_what_it_looks_like() -> None:
     stock = _stock().put_back("A1", 0.2, "milk", 1, "e-1")
     verdict = judge(Sight("A1", 0.21, "vanished", looks={"milk": 0.3, "tea": 0.9}), stock)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from edge.checkout.ledger import Ledger
 from edge.config import CheckoutSettings
 from edge.errors import CheckoutError
 from edge.events import InteractionKind
-from edge.shop.attendant import Attendant
+from edge.shop.attendant import BY_LATER, Attendant
 from edge.tracking.observations import FloorScan
 from edge.tracking.session import CheckIn
 from edge.tracking.sessions import Sessions
@@ -174,6 +175,50 @@ def test_two_who_could_both_have_done_it_are_not_guessed_between(day: Day) -> No
     day.attendant.saw(event("e-1", at_s=day.now_s - 0.6), day.now_s)
     assert day.whys() == ["several_shoppers"]
     assert day.desk.shop.open_reviews()[0].sessions == ("ann", "bob")
+
+
+def test_what_was_in_doubt_is_settled_when_its_shopper_leaves_if_it_is_known_by_then(
+    day: Day,
+) -> None:
+    day.come_in("ann", "t-1")
+    day.look(("t-1", AWAY))
+    day.come_in("bob", "t-2")
+    ann, bob = ("t-1", (0.8, 2.0)), ("t-2", (1.2, 2.0))
+    day.look_for(4, ann, bob)
+    at_s = day.now_s - 0.6
+    doubtful = replace(event("e-1", at_s=at_s), contact_at_s=at_s - 0.5)
+    day.attendant.saw(doubtful, day.now_s)
+    assert day.whys() == ["several_shoppers"]
+    # A camera that was slower saw that Bob had his hand elsewhere just then.
+    elsewhere = replace(
+        event("e-2", sku="tea", at_s=at_s + 0.1),
+        facing="facing-2",
+        floor_m=(1.4, 2.0),
+        contact_at_s=at_s - 0.3,
+        floor_sd_m=0.1,
+    )
+    day.attendant.saw(elsewhere, day.now_s)
+    assert day.desk.shop.basket("bob").held("tea") == 1
+    assert day.whys() == ["several_shoppers"]
+    day.look(("t-1", (3.5, 0.5)), bob, left="t-1")
+    day.look_for(1.4, bob)
+    assert day.receipt("ann") == {"milk": 1}
+    assert day.whys() == []
+    (review,) = day.desk.shop.reviews.values()
+    assert review.settlement is not None and review.settlement.reviewer == BY_LATER
+
+
+def test_what_is_still_in_doubt_when_its_shopper_leaves_stays_in_review(day: Day) -> None:
+    day.come_in("ann", "t-1")
+    day.look(("t-1", AWAY))
+    day.come_in("bob", "t-2")
+    ann, bob = ("t-1", (0.8, 2.0)), ("t-2", (1.2, 2.0))
+    day.look_for(4, ann, bob)
+    day.attendant.saw(event("e-1", at_s=day.now_s - 0.6), day.now_s)
+    day.look(("t-1", (3.5, 0.5)), bob, left="t-1")
+    day.look_for(1.4, bob)
+    assert day.receipt("ann") == {}
+    assert day.whys() == ["several_shoppers"]
 
 
 def test_a_shopper_beside_somebody_without_a_session_is_not_charged_unasked(day: Day) -> None:

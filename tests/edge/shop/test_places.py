@@ -151,9 +151,10 @@ def test_red_outlives_a_restart_and_ends_with_a_new_calibration(
     assert lights(folder, "shelf-1", places_of(folder, kept))[-1][1] == "red"
     again = places_of(folder, kept)
     place = again.place("shelf-1")
-    assert place.state.light == "red"
+    before = place.state
+    assert before.light == "red"
     assert place.is_astray
-    assert "has moved" in place.state.reason
+    assert "has moved" in before.reason
     _calibrate_again(folder, "shelf-1")
     caplog.set_level(logging.INFO)
     assert again.read_again(at_once=True)

@@ -8,11 +8,12 @@ import pytest
 
 from calibration.format import Point2
 from edge.events import Evidence, InteractionEvent
-from edge.tracking.attribution import Attribution, attribute
+from edge.tracking.attribution import Attribution, attribute, whose
 from edge.tracking.history import TrackHistory
 from edge.tracking.identity import Swap
 from edge.tracking.session import CheckIn, Member, Rival, Session
 from edge.tracking.silhouettes import Silhouettes
+from edge.tracking.within_reach import within_reach
 from tests.edge.tracking.pictures import SHELF
 from tests.edge.tracking.test_sessions import track
 
@@ -203,6 +204,44 @@ def test_what_is_put_back_was_most_likely_held_before() -> None:
     assert (only.kind, only.session_id) == ("one", "c-1")
     taken = attribute(replace(back, kind="take"), SHELF, history, [ANNA, BEN], held={})
     assert taken.kind == "several"
+
+
+def test_who_takes_from_a_shelf_beside_staff_is_most_likely_the_shopper() -> None:
+    carl = Session("c-3", "staff", 1.0, None, (member(3, "t-2"),))
+    near = {"t-1": (2.9, 4.0), "t-2": (3.4, 4.0)}
+    assert judged(near).kind == "several"
+    assert judged(near, sessions=(ANNA, carl)).session_id == "c-1"
+    alone = {"t-1": (5.5, 1.0), "t-2": (3.0, 4.0)}
+    assert judged(alone, sessions=(ANNA, carl)).session_id == "c-3"
+
+
+def test_whoever_has_a_hand_elsewhere_did_not_take_this() -> None:
+    history = TrackHistory()
+    places = {"t-1": (2.8, 4.0), "t-2": (3.2, 4.0)}
+    for k in range(60, 100):
+        history.add(k / 7.5, [track(name, k / 7.5, at) for name, at in places.items()])
+    here = replace(event((3.0, 4.0)), contact_at_s=10.5)
+    there = replace(event((3.25, 4.0)), event_id="e-2", facing="a-2", contact_at_s=10.8)
+    there = replace(there, floor_sd_m=0.1)
+    late = replace(there, started_at_s=12.2, ended_at_s=12.9, contact_at_s=12.5)
+    mine, other, later = (within_reach(each, SHELF, history) for each in (here, there, late))
+    both = (ANNA, BEN)
+    assert whose(mine, both).kind == "several"
+    assert whose(mine, both, meanwhile=(other,)).session_id == "c-1"
+    assert whose(mine, both, meanwhile=(later,)).kind == "several"
+
+
+def test_a_moment_that_is_told_wrong_is_looked_for_while_the_place_was_covered() -> None:
+    history = TrackHistory()
+    for k in range(60, 200):
+        at_s = k / 7.5
+        # Anna stood there and left; Ben walks by at the moment that is told.
+        anna = (3.0, 4.0) if at_s < 14 else (5.5, 1.0)
+        ben = track("t-2", at_s, (at_s - 15.0, 4.1), velocity_m_s=(1.0, 0.0))
+        history.add(at_s, [track("t-1", at_s, anna), ben])
+    covered = replace(event((3.0, 4.0)), ended_at_s=20.0, contact_at_s=18.0)
+    found = whose(within_reach(covered, SHELF, history), (ANNA, BEN))
+    assert found.session_id == "c-1"
 
 
 def test_who_was_too_close_before_one_of_them_checked_in_does_not_matter() -> None:

@@ -128,13 +128,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--shop", type=Path, default=SHOP, help="folder of a recorded shop")
     parser.add_argument("--out", type=Path, help="keep logs and ledgers there")
+    parser.add_argument(
+        "--niceness",
+        type=int,
+        help="of trials; where other work fills the machine, 0 shows what that costs them",
+    )
     asked = parser.parse_args()
     with ExitStack() as stack:
         folder = asked.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         print(f"load {_load()}: three editions of the shop's bundle", flush=True)
         first, product, network = editions(asked.shop, folder / "editions")
-        scene = stack.enter_context(open_scene(folder, asked.shop, first))
+        scene = stack.enter_context(open_scene(folder, asked.shop, first, asked.niceness))
         scene.trainer("publish", str(first.path))
         with scene.shops_device_alone():
             names = scene.devices

@@ -48,6 +48,7 @@ class Scene:
         first: What devices have to begin with.
         broker: The fleet's broker, running.
         environment: For all processes.
+        niceness: Of trials; ``None`` for the usual one.
 
     Attributes:
         devices: Names of the devices; the first is the shop's.
@@ -61,8 +62,10 @@ class Scene:
         first: Bundle,
         broker: FleetBroker,
         environment: Mapping[str, str],
+        niceness: int | None,
     ) -> None:
         self.devices = _DEVICES
+        self._niceness = niceness
         self._folder = folder
         self._first = first
         self._broker = broker
@@ -202,6 +205,8 @@ class Scene:
                 "key": str(tls.key),
             },
         }
+        if self._niceness is not None:
+            settings["trial"] = {"niceness": self._niceness}
         (folder / "store.yaml").write_text(yaml.safe_dump({"updates": settings}), "utf-8")
         return settings
 
@@ -218,7 +223,9 @@ class Scene:
 
 
 @contextmanager
-def open_scene(folder: Path, shop: Path, first: Bundle) -> Iterator[Scene]:
+def open_scene(
+    folder: Path, shop: Path, first: Bundle, niceness: int | None = None
+) -> Iterator[Scene]:
     """Start broker, S3 server and the two devices beside the shop; end them all."""
     with ExitStack() as stack:
         broker = FleetBroker(folder)
@@ -249,7 +256,7 @@ def open_scene(folder: Path, shop: Path, first: Bundle) -> Iterator[Scene]:
         subprocess.run(
             make, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL
         )
-        scene = Scene(folder, shop, first, broker, environment)
+        scene = Scene(folder, shop, first, broker, environment, niceness)
         for device in scene.devices[1:]:
             process = scene.agent(device)
             stack.callback(process.wait)

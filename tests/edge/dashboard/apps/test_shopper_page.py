@@ -4,7 +4,7 @@ import time
 from decimal import Decimal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from edge.events import InteractionEvent
