@@ -17,7 +17,7 @@ from edge.checkout.till import TillAddress, TillCourier
 from edge.config import BrokerSettings, StoreConfig
 from edge.config_file import secret
 from edge.errors import ConfigError
-from edge.link.connection import Broker
+from edge.link.connection import Broker, tls_context
 from edge.workers import Pulse
 
 
@@ -81,18 +81,12 @@ def broker_of(
 
 
 def _tls(settings: BrokerSettings, folder: Path) -> ssl.SSLContext:
+    files = (settings.ca, settings.certificate, settings.key)
     try:
-        context = ssl.create_default_context(
-            cafile=None if settings.ca is None else str(folder / settings.ca)
-        )
-        if settings.certificate is not None and settings.key is not None:
-            context.load_cert_chain(folder / settings.certificate, folder / settings.key)
+        return tls_context(*(None if each is None else folder / each for each in files))
     except OSError as err:  # whatever ssl says is one
-        named = [str(each) for each in (settings.ca, settings.certificate, settings.key) if each]
-        raise ConfigError(
-            [f"{', '.join(named)}: cannot be used to speak to {settings.host}: {err}"]
-        ) from err
-    return context
+        named = ", ".join(str(each) for each in files if each)
+        raise ConfigError([f"{named}: cannot be used to speak to {settings.host}: {err}"]) from err
 
 
 def delivery_body(
