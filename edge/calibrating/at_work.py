@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from edge.calibrating.bench import FOLDER_NAME, Bench, Ground
+from edge.calibrating.bench import Bench
+from edge.calibrating.workpiece import FOLDER_NAME, Ground
 from edge.dashboard.shown import ShownShop
 from edge.shop.shelf_device import ShelfDevice
 from edge.shop.store import Store

@@ -9,8 +9,7 @@ nothing about geometry: that is ``calibration.wizard``'s.
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,81 +18,41 @@ from typing import Final, Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.format import (
     CalibrationError,
     CameraRole,
     Fixture,
-    Floor,
     Point2,
-    Zone,
     read_calibration,
 )
 from calibration.history import save_reference
 from calibration.pictures import read_picture, read_pictures
-from calibration.planogram import read_planogram
 from calibration.targets import Missed
-from calibration.wizard.finishing import Finding, check_work, grid_facings, save_work_as
-from calibration.wizard.fronts import straight_front
+from calibration.wizard.finishing import Finding, check_work, save_work_as
 from calibration.wizard.lenses import find_lens
 from calibration.wizard.placing import place_overhead, place_overheads_by_board, place_shelf
 from calibration.wizard.work import (
     Board,
     CameraWork,
-    Grid,
     KeptView,
     MarkSet,
-    ShopWork,
-    begin_work,
-    read_work,
-    save_work,
 )
 from edge.calibrating.looking import LensLook, MarkerLook
-from edge.cameras.place import PlaceState
+from edge.calibrating.pictures import Grey, Pictures, grey_of
+from edge.calibrating.workpiece import Ground
 from edge.errors import NotThereError
 from edge.events import Frame
 from edge.workers import Pulse
-from models.catalogue import Product
 
-Grey = NDArray[np.uint8]
 Wanted = Literal["lens", "markers"]
 
-FOLDER_NAME: Final = "calibrating"
+
 _LOGGER: Final = logging.getLogger(__name__)
 _LOOKS_EVERY_S: Final = 0.2
 _NOBODY_WATCHES_S: Final = 20.0
 _ENOUGH_VIEWS: Final = 15
 _MORE_VIEWS: Final = 5
-
-
-@dataclass(frozen=True, eq=False)
-class Ground:
-    """What the bench stands on.
-
-    Attributes:
-        cameras: Names of the device's cameras.
-        frame_of: A camera's newest frame; raises ``NotThereError`` where there is none.
-        calibration: The ``calibration.json``.
-        planogram: The ``planogram.json``.
-        products: What the shop sells.
-        photo: A product's photo as JPEG, by SKU; raises ``NotThereError`` where there is none.
-        folder: Where the work is kept.
-        wall_time_s: Seconds since 1970, now.
-        take_up: Takes up what was saved; what of it waits for a restart, in words.
-        place_of: Whether a camera is where it was calibrated; ``None`` where nobody watches.
-    """
-
-    cameras: tuple[str, ...]
-    frame_of: Callable[[str], Frame]
-    calibration: Path
-    planogram: Path
-    products: tuple[Product, ...]
-    photo: Callable[[str], bytes]
-    folder: Path
-    wall_time_s: Callable[[], float]
-    take_up: Callable[[], tuple[str, ...]]
-    place_of: Callable[[str], PlaceState | None] = lambda name: None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +63,7 @@ class Live:
     look: LensLook | MarkerLook
 
 
-class Bench:
+class Bench(Pictures):
     """A technician's work.
 
     Args:
@@ -115,10 +74,7 @@ class Bench:
     """
 
     def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-        self._guard = threading.RLock()
-        self._file = ground.folder / "work.json"
-        self._work = self._opened()
+        super().__init__(ground)
         self._live: Live | None = None
         self._asked_s = 0.0
         self._solving: set[str] = set()
@@ -128,12 +84,6 @@ class Bench:
         self.waiting: tuple[str, ...] = ()
 
     # Looking at the work
-
-    @property
-    def work(self) -> ShopWork:
-        """The work as it is."""
-        with self._guard:
-            return self._work
 
     @property
     def live(self) -> Live | None:
@@ -159,71 +109,7 @@ class Bench:
         """What the check finds."""
         return check_work(self.work, self._skus)
 
-    def picture(self, name: str, width_px: int, *, still: bool = False) -> tuple[str, bytes]:
-        """A camera's picture as JPEG, and what names it.
-
-        Raises:
-            NotThereError: There is none.
-        """
-        self._camera(name)
-        if still:
-            path = self._still_path(name)
-            if not path.exists():
-                raise NotThereError(f"{name} has no still picture yet; take one")
-            image: NDArray[np.uint8] = read_picture(path)
-            tag = f"still-{path.stat().st_mtime_ns}-{width_px}"
-        else:
-            frame = self.ground.frame_of(name)
-            image, tag = frame.image, f"live-{frame.index}-{width_px}"
-        scale = min(1.0, width_px / image.shape[1])
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        good, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])
-        if not good:
-            raise NotThereError(f"the picture of {name} cannot be encoded")
-        return tag, encoded.tobytes()
-
-    def size_px(self, name: str) -> tuple[int, int] | None:
-        """Size of a camera's pictures; ``None`` before the first."""
-        try:
-            image = self.ground.frame_of(name).image
-        except NotThereError:
-            return None
-        return image.shape[1], image.shape[0]
-
-    def front_picture(self, fixture: str) -> bytes:
-        """A fixture's front as it would be seen from straight before it, as JPEG.
-
-        Raises:
-            NotThereError: No camera that is placed has a picture of it.
-        """
-        work = self.work
-        front = work.fixtures.get(fixture)
-        for name, each in work.cameras.items():
-            if front is not None and each.fixture == fixture and each.placed is not None:
-                path = self._still_path(name)
-                image = read_picture(path) if path.exists() else self.ground.frame_of(name).image
-                flat = straight_front(image, each.placed, front)
-                good, encoded = cv2.imencode(".jpg", flat, [cv2.IMWRITE_JPEG_QUALITY, 85])
-                if good:
-                    return encoded.tobytes()
-        raise NotThereError(f"no camera that is placed sees {fixture}")
-
-    def has_still(self, name: str) -> bool:
-        """Whether a still picture of a camera is kept."""
-        return self._still_path(name).exists()
-
-    def report(self, name: str) -> str:
-        """The newest report about a camera's lens, HTML.
-
-        Raises:
-            NotThereError: There is none.
-        """
-        path = self.ground.folder / f"{name}.html"
-        if name not in self.work.cameras or not path.exists():
-            raise NotThereError(f"{name} has no report; work its lens out first")
-        return path.read_text(encoding="utf-8")
-
-    # The shop
+    # The whole
 
     def begin_again(self) -> None:
         """Throw the work away and begin with what is in force."""
@@ -235,70 +121,6 @@ class Bench:
                 if path.is_file():
                     path.unlink()
             self._set(self._in_force())
-
-    def set_floor(self, outline: tuple[Point2, ...]) -> None:
-        """The floor's corners; zones stay."""
-        with self._guard:
-            zones = () if self._work.floor is None else self._work.floor.zones
-            self._set(self._work.changed_to(floor=Floor(outline=outline, zones=zones)))
-
-    def set_zones(self, zones: tuple[Zone, ...]) -> None:
-        """All zones.
-
-        Raises:
-            CalibrationError: There is no floor yet, or two have one name.
-        """
-        with self._guard:
-            if self._work.floor is None:
-                raise CalibrationError("say how large the floor is first")
-            if len({each.name for each in zones}) < len(zones):
-                raise CalibrationError("two zones have one name: give another")
-            floor = Floor(outline=self._work.floor.outline, zones=zones)
-            self._set(self._work.changed_to(floor=floor))
-
-    def set_fixture(self, name: str, fixture: Fixture) -> None:
-        """A fixture; shelf cameras that were placed by it are to be placed anew if it has moved."""
-        with self._guard:
-            before = self._work.fixtures.get(name)
-            work = self._work.changed_to(fixtures={**self._work.fixtures, name: fixture})
-            if before is not None and _front(before) != _front(fixture):
-                for camera, each in work.cameras.items():
-                    if each.fixture == name and each.place is not None:
-                        work = work.with_camera(camera, place=None)
-            self._set(work)
-
-    def remove_fixture(self, name: str) -> None:
-        """Take a fixture away, and what stands on it."""
-        with self._guard:
-            work = self._work
-            self._set(
-                work.changed_to(
-                    fixtures={k: each for k, each in work.fixtures.items() if k != name},
-                    grids={k: each for k, each in work.grids.items() if k != name},
-                    facings={k: each for k, each in work.facings.items() if each.fixture != name},
-                    cameras={
-                        k: each.model_copy(update={"fixture": None, "place": None})
-                        if each.fixture == name
-                        else each
-                        for k, each in work.cameras.items()
-                    },
-                )
-            )
-
-    def set_grid(self, fixture: str, grid: Grid) -> None:
-        """How a front is split, and what stands where.
-
-        Raises:
-            CalibrationError: It does not fit the front, or a SKU is unknown.
-        """
-        with self._guard:
-            if fixture not in self._work.fixtures:
-                raise NotThereError(f"there is no fixture {fixture}")
-            grid_facings(self._work, fixture, grid)
-            unknown = sorted({each.sku for each in grid.skus} - self._skus)
-            if unknown:
-                raise CalibrationError(f"SKU {unknown[0]} is not in the catalogue: choose another")
-            self._set(self._work.changed_to(grids={**self._work.grids, fixture: grid}))
 
     # A camera
 
@@ -368,16 +190,6 @@ class Bench:
             self._solving.add(name)
             self._troubles.pop(name, None)
         self._background.submit(self._take_in, name, camera, path)
-
-    def take_still(self, name: str) -> None:
-        """Keep what a camera sees now; points are set in it.
-
-        Raises:
-            NotThereError: There is no picture.
-        """
-        with self._guard:
-            self._camera(name)
-            self._keep_still(name, _grey(self.ground.frame_of(name)))
 
     def set_fixture_of(self, name: str, fixture: str) -> None:
         """Which fixture a shelf camera is placed by."""
@@ -455,7 +267,7 @@ class Bench:
         for name, each in self.work.cameras.items():
             if each.role != "overhead":
                 continue
-            grey = _grey(self.ground.frame_of(name))
+            grey = grey_of(self.ground.frame_of(name))
             found = target.find(grey, f"place {number} by {name}")
             if isinstance(found, Missed):
                 said[name] = found.reason
@@ -497,7 +309,7 @@ class Bench:
         calibration = read_calibration(self.ground.calibration)
         if name not in calibration.cameras:
             raise CalibrationError(f"{name} is not calibrated yet: calibrate it first")
-        grey = _grey(self.ground.frame_of(name))
+        grey = grey_of(self.ground.frame_of(name))
         width, height = calibration.cameras[name].image_size_px
         if grey.shape != (height, width):
             small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
@@ -583,7 +395,7 @@ class Bench:
         self._background.shutdown(wait=False, cancel_futures=True)
 
     def _look_at(self, live: Live, frame: Frame) -> None:
-        kept = live.look.look(_grey(frame), frame.captured_at_s)
+        kept = live.look.look(grey_of(frame), frame.captured_at_s)
         if not (kept and isinstance(live.look, LensLook)):
             return
         with self._guard:
@@ -651,34 +463,6 @@ class Bench:
 
     # Small things
 
-    @property
-    def _skus(self) -> set[str]:
-        return {each.sku for each in self.ground.products}
-
-    def _set(self, work: ShopWork) -> None:
-        save_work(self._file, work)
-        self._work = work
-
-    def _opened(self) -> ShopWork:
-        found = read_work(self._file)
-        if found is None:
-            return self._in_force()
-        cameras = {name: found.cameras.get(name) or CameraWork() for name in self.ground.cameras}
-        return found.model_copy(update={"cameras": cameras})
-
-    def _in_force(self) -> ShopWork:
-        ground = self.ground
-        calibration = read_calibration(ground.calibration) if ground.calibration.exists() else None
-        planogram = read_planogram(ground.planogram) if ground.planogram.exists() else None
-        return begin_work(ground.cameras, calibration, planogram)
-
-    def _camera(self, name: str) -> CameraWork:
-        with self._guard:
-            found = self._work.cameras.get(name)
-        if found is None:
-            raise NotThereError(f"this device has no camera {name}")
-        return found
-
     def _fixture_of(self, name: str) -> Fixture:
         fixture = self._camera(name).fixture
         if fixture is None or fixture not in self._work.fixtures:
@@ -688,35 +472,3 @@ class Bench:
     def _stop_looking(self, name: str) -> None:
         if self._live is not None and self._live.camera == name:
             self._live = None
-
-    def _still_path(self, name: str) -> Path:
-        return self.ground.folder / f"{name}.png"
-
-    def _still_size(self, name: str) -> tuple[int, int]:
-        path = self._still_path(name)
-        if not path.exists():
-            raise CalibrationError(f"{name}: take a picture first, and set the points in it")
-        grey = read_picture(path)
-        return grey.shape[1], grey.shape[0]
-
-    def _keep_still(self, name: str, grey: Grey) -> None:
-        self.ground.folder.mkdir(parents=True, exist_ok=True)
-        good, encoded = cv2.imencode(".png", grey)
-        if not good:
-            raise CalibrationError(f"{name}: its picture cannot be encoded")
-        self._still_path(name).write_bytes(encoded.tobytes())
-
-    def _keep_reports(self) -> None:
-        folder = self.ground.calibration.parent / "calibration" / "reports"
-        at = datetime.fromtimestamp(self.ground.wall_time_s(), timezone.utc)
-        for page in self.ground.folder.glob("*.html"):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{page.stem}-{at:%Y%m%dT%H%M%SZ}.html").write_bytes(page.read_bytes())
-
-
-def _grey(frame: Frame) -> Grey:
-    return np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
-
-
-def _front(fixture: Fixture) -> object:
-    return fixture.model_dump(exclude={"cameras", "markers"})

@@ -15,7 +15,8 @@ import cv2
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
-from edge.calibrating.bench import FOLDER_NAME, Bench, Ground
+from edge.calibrating.bench import Bench
+from edge.calibrating.workpiece import FOLDER_NAME, Ground
 from edge.cameras.clock import RecordingStart, SystemClock
 from edge.cameras.newest import NewestFrame
 from edge.cameras.settings import open_camera

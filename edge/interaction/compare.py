@@ -22,6 +22,8 @@ Direction = Literal["vanished", "appeared", "unclear"]
 
 _CLEAR_LEAD: Final = 0.06
 _CLEAR_FOOT: Final = 0.12
+_STILL_THERE: Final = 0.7
+_MOVED_BY: Final = 0.12  # of its size
 _FOOT_PX: Final = 2
 _LEAST_FOOT_PX: Final = 8
 _SAME_OUTLINES: Final = 0.85
@@ -112,7 +114,9 @@ def _change(view: FacingsView, opening: int, mask: Mask, before: Picture, after:
     if abs(lead) < _CLEAR_LEAD:
         # What stands behind has an outline there too; at the foot there is only the board.
         foot = outline_lead(mask, before, after, foot=True)
-        lead = foot if abs(foot) >= _CLEAR_FOOT else lead
+        shown, bare = (before, after) if foot > 0 else (after, before)
+        if abs(foot) >= _CLEAR_FOOT and still_there(mask, shown, bare) < _STILL_THERE:
+            lead = foot
     facing = view.facing_at(opening, u_m)
     direction: Direction = "unclear"
     if (
@@ -194,6 +198,29 @@ def outline_lead(mask: Mask, before: Picture, after: Picture, *, foot: bool = Fa
             return 0.0
     strengths = [float(_edges(picture[window])[ring].mean()) for picture in (before, after)]
     return (strengths[0] - strengths[1]) / (sum(strengths) + 6.0)
+
+
+def still_there(mask: Mask, shown: Picture, bare: Picture) -> float:
+    """How well the picture without an object shows it a little aside, -1 to 1.
+
+    What was taken and put back stands a little otherwise; what stands behind is further away.
+
+    Args:
+        mask: Changed pixels.
+        shown: The work picture with the object.
+        bare: The one without it.
+    """
+    rows, columns = np.nonzero(mask)
+    top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+    by = max(2, round(_MOVED_BY * min(bottom - top, right - left)))
+    around = cv2.copyMakeBorder(bare, by, by, by, by, cv2.BORDER_REPLICATE)
+    scores = cv2.matchTemplate(
+        around[top : bottom + 2 * by, left : right + 2 * by],
+        shown[top:bottom, left:right],
+        cv2.TM_CCOEFF_NORMED,
+        mask=mask[top:bottom, left:right].astype(np.uint8),
+    )
+    return float(scores[np.isfinite(scores)].max(initial=-1.0))
 
 
 def same_outlines(mask: Mask, before: Picture, after: Picture) -> float:

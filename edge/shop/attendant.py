@@ -27,15 +27,13 @@ from edge.config import CheckoutSettings
 from edge.errors import CheckoutError
 from edge.events import InteractionEvent
 from edge.tracking.attribution import Attribution as Whose
-from edge.tracking.attribution import ReachSettings, whose
-from edge.tracking.history import TrackHistory
 from edge.tracking.session import CheckIn
 from edge.tracking.sessions import Sessions
 from edge.tracking.watch import FloorMoment
-from edge.tracking.within_reach import WithinReach, within_reach
+from edge.tracking.within_reach import ReachSettings, WithinReach
+from edge.tracking.witness import Witness
 
 BY_LATER: Final = "rule: known later"
-_REMEMBERED_EVENTS: Final = 1000
 _LOGGER: Final = logging.getLogger(__name__)
 # As long as tracks are remembered.
 _ASTRAY_KEPT_S: Final = 120.0
@@ -108,21 +106,25 @@ class Attendant:
         self.sessions = sessions
         self.departures: list[Departure] = []
         self.settings = settings or CheckoutSettings()
-        self.reach = reach or ReachSettings()
         self.moment: FloorMoment | None = None
-        self._fixtures = fixtures
-        self._facings = facings or {}
+        self._witness = Witness(fixtures, facings or {}, reach)
         self._wall_time_s = wall_time_s
         self._owing = owing
         self._overlooked_by = overlooked_by
         self._astray: deque[tuple[float, tuple[str, ...]]] = deque()
-        self._history = TrackHistory()
         self._waiting: list[_Waiting] = []
         self._leaving: list[_Leaving] = []
-        # Who could have done what; those whom it charged at once among them.
-        self._reached: dict[str, WithinReach] = {}
         # Who was inside when the device started again: which track is whose is not known any more.
         self._from_before = {basket.session_id for basket in desk.shop.open_baskets()}
+
+    @property
+    def reach(self) -> ReachSettings:
+        """How sure an attribution must be."""
+        return self._witness.settings
+
+    @reach.setter
+    def reach(self, settings: ReachSettings) -> None:
+        self._witness.settings = settings
 
     @property
     def events_waiting(self) -> int:
@@ -190,7 +192,7 @@ class Attendant:
             self._astray.append((at_s, moment.astray))
         while self._astray and self._astray[0][0] < at_s - _ASTRAY_KEPT_S:
             self._astray.popleft()
-        self._history.add(at_s, moment.tracks, moment.scan.silhouettes)
+        self._witness.saw(moment)
         last_seen_s = {track.track_id: track.last_seen_s for track in moment.tracks}
         for change in self.sessions.update(at_s, moment.tracks):
             _LOGGER.info(
@@ -237,7 +239,7 @@ class Attendant:
         entries: list[Entry] = []
         for waiting in list(self._waiting):
             needed_s = waiting.event.ended_at_s + self.reach.margin_s
-            known_s = self._history.until_s
+            known_s = self._witness.until_s
             if (known_s is not None and known_s >= needed_s) or (
                 now_s >= needed_s + self.settings.attribution_waits_s
             ):
@@ -246,12 +248,10 @@ class Attendant:
 
     def _record(self, waiting: _Waiting) -> tuple[Entry, ...]:
         entries: tuple[Entry, ...] = ()
-        reached = self._within_reach(waiting.event)
+        reached = self._witness.within_reach(waiting.event)
         sick = waiting.camera_sick or waiting.doubt or self._astray_at(waiting.event)
         if reached is not None and not sick:
-            self._reached[waiting.event.event_id] = reached
-            while len(self._reached) > _REMEMBERED_EVENTS:
-                del self._reached[next(iter(self._reached))]
+            self._witness.remember(reached)
         # Whatever is recorded stays as it was told, though it may look different after a restart.
         if waiting.event.event_id not in self.desk.shop.interactions:
             event, attribution = self._attributed(waiting.event, reached)
@@ -265,19 +265,6 @@ class Attendant:
             )
         self._waiting.remove(waiting)
         return entries
-
-    def _within_reach(self, event: InteractionEvent) -> WithinReach | None:
-        """Who could have done it; ``None`` when the floor could not be seen meanwhile."""
-        known_s = self._history.until_s
-        if known_s is None or known_s < event.ended_at_s:
-            return None
-        return within_reach(
-            event,
-            self._fixtures[event.fixture],
-            self._history,
-            self.reach,
-            facing=self._facings.get(event.facing or ""),
-        )
 
     def _attributed(
         self, event: InteractionEvent, reached: WithinReach | None
@@ -308,18 +295,7 @@ class Attendant:
         return doubted, Attribution(sessions, reason)
 
     def _whose(self, reached: WithinReach) -> Whose:
-        """Whose an interaction was, as far as it is known by now."""
-        event = reached.event
-        meanwhile = [
-            each
-            for name, each in self._reached.items()
-            if name != event.event_id
-            and each.event.started_at_s <= event.ended_at_s + self.reach.hand_back_s
-            and each.event.ended_at_s >= event.started_at_s - self.reach.hand_back_s
-        ]
-        return whose(
-            reached, self.sessions.sessions(), self.reach, held=self._held(), meanwhile=meanwhile
-        )
+        return self._witness.whose(reached, self.sessions.sessions(), self._held())
 
     def _look_again(self, session_id: str, at_s: float) -> list[Entry]:
         """Settle what was in doubt about whoever leaves and is no longer, in order of time.
@@ -330,7 +306,7 @@ class Attendant:
         for review in sorted(
             self.desk.shop.open_reviews(), key=lambda each: (each.event.ended_at_s, each.review_id)
         ):
-            reached = self._reached.get(review.event.event_id)
+            reached = self._witness.recall(review.event.event_id)
             if reached is not None and (not review.sessions or session_id in review.sessions):
                 entries += self._settled(review, reached, at_s)
         return entries

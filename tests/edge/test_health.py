@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edge.cameras.base import CameraStatus
 from edge.cameras.newest import CameraCounters, CameraState
+from edge.cameras.place import PlaceLight, PlaceState
 from edge.checkout.outbox import OutboxCounts
 from edge.health import Health, metrics_text
 from edge.link.hub import DeviceState, DeviceStatus
@@ -98,3 +99,20 @@ def test_a_sick_camera_shows_in_the_metrics() -> None:
     text = metrics_text(replace(WELL, cameras=(camera("lost"),), ledger_trouble="full"))
     assert 'walkout_camera_up{camera="shelf-1",status="lost"} 0.0' in text
     assert "walkout_ledger_up 0.0" in text
+
+
+def test_a_camera_that_was_moved_is_no_reason_to_start_anew_but_not_ready() -> None:
+    moved = PlaceState("red", "shelf-1 has moved: turn it back or calibrate it again")
+    health = replace(WELL, cameras=(replace(camera("running"), reason="", place=moved),))
+    assert health.sick == ()
+    assert health.not_ready == (moved.reason,)
+    assert 'walkout_camera_in_place{camera="shelf-1",light="red"} 0.0' in metrics_text(health)
+
+
+@pytest.mark.parametrize("light", ["amber", "unwatched"])
+def test_what_wants_looking_after_soon_is_a_notice(light: PlaceLight) -> None:
+    state = PlaceState(light, "look at its picture")
+    health = replace(WELL, cameras=(replace(camera("running"), reason="", place=state),))
+    assert health.not_ready == ()
+    assert health.notices == ("look at its picture",)
+    assert WELL.notices == ()

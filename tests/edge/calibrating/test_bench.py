@@ -22,8 +22,9 @@ from calibration.history import reference_path
 from calibration.lens import lens_of
 from calibration.markers import corner_markers
 from calibration.wizard.work import Board, CellSku, Grid
-from edge.calibrating.bench import Bench, Ground
+from edge.calibrating.bench import Bench
 from edge.calibrating.looking import STEADY_LOOKS
+from edge.calibrating.workpiece import Ground
 from edge.dashboard import calibrating
 from edge.dashboard.access import TECHNICIANS, Asking
 from edge.dashboard.rendering import Rendering

@@ -116,3 +116,46 @@ def test_both_observers_follow_the_people_of_a_real_video_to_the_same_places() -
         if any(math.dist(track.position_m, o.position_m) < 1.5 for o in by["foreground"])
     ]
     assert len(shared) >= 0.5 * len(by["network"])
+
+
+def test_a_camera_that_was_moved_is_left_out_while_another_looks(frames: list[Frame]) -> None:
+    floor, moments = watch(), []
+    for frame in frames[:160]:
+        if frame.captured_at_s >= 4.0:
+            floor.trust(["overhead-2"] if frame.captured_at_s < 6.0 else [])
+        moments += floor.add(frame)
+    by_time = {round(each.scan.at_s, 1): each for each in moments}
+    assert by_time[3.0].cameras == CAMERAS
+    # It is not waited for either.
+    assert {at for at in by_time if 4.2 <= at < 6.0} == {
+        4.2,
+        4.4,
+        4.6,
+        4.8,
+        5.0,
+        5.2,
+        5.4,
+        5.6,
+        5.8,
+    }
+    assert (by_time[5.0].cameras, by_time[5.0].astray) == (("overhead-1",), ("overhead-2",))
+    assert (by_time[7.0].cameras, by_time[7.0].astray) == (CAMERAS, ())
+    assert {t.track_id for m in moments for t in m.tracks} == {"t-1", "t-2"}
+
+
+def test_where_all_cameras_were_moved_all_are_used_and_every_moment_says_so(
+    frames: list[Frame],
+) -> None:
+    floor = watch()
+    floor.trust(CAMERAS)
+    moments = [moment for frame in frames[:60] for moment in floor.add(frame)]
+    assert all(each.cameras == CAMERAS and each.astray == CAMERAS for each in moments)
+
+
+def test_another_observer_follows_the_same_people_on(frames: list[Frame]) -> None:
+    floor, moments = watch(), []
+    for frame in frames:
+        if frame.captured_at_s == 5.0 and frame.camera == CAMERAS[0]:
+            floor.see_by(ForegroundFloor.from_calibration(CALIBRATION))
+        moments += floor.add(frame)
+    assert {t.track_id for t in moments[-1].tracks} <= {"t-1", "t-2"}
