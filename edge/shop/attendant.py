@@ -124,6 +124,7 @@ class Attendant:
 
     @reach.setter
     def reach(self, settings: ReachSettings) -> None:
+        """From now on."""
         self._witness.settings = settings
 
     @property

@@ -39,7 +39,7 @@ def main() -> int:
         sys.stderr.write("tests.gpu: not measured: no backend works on this GPU (see above)\n")
         return 2
     folder = str(Path(__file__).parent)
-    code = int(pytest.main([folder, "-rA", "-p", "no:cacheprovider", "-s"]))
+    code = int(pytest.main([folder, "-rA", "-p", "no:cacheprovider", "-s", "-W", "default"]))
     for backend in working:
         target = asked.out / f"bench-{backend}.json"
         command = [sys.executable, "-m", "edge", "bench", "--device", backend, "--json"]
