@@ -119,7 +119,8 @@ def test_both_observers_follow_the_people_of_a_real_video_to_the_same_places() -
 
 
 def test_a_camera_that_was_moved_is_left_out_while_another_looks(frames: list[Frame]) -> None:
-    floor, moments = watch(), []
+    floor = watch()
+    moments: list[FloorMoment] = []
     for frame in frames[:160]:
         if frame.captured_at_s >= 4.0:
             floor.trust(["overhead-2"] if frame.captured_at_s < 6.0 else [])
@@ -153,7 +154,8 @@ def test_where_all_cameras_were_moved_all_are_used_and_every_moment_says_so(
 
 
 def test_another_observer_follows_the_same_people_on(frames: list[Frame]) -> None:
-    floor, moments = watch(), []
+    floor = watch()
+    moments: list[FloorMoment] = []
     for frame in frames:
         if frame.captured_at_s == 5.0 and frame.camera == CAMERAS[0]:
             floor.see_by(ForegroundFloor.from_calibration(CALIBRATION))
