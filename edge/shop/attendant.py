@@ -7,9 +7,9 @@ One thread uses it.
 
 What cannot be known goes to review: an interaction while the floor could not be seen, one that
 somebody without a session may have done, and after a restart, one by somebody who came in before.
-Before somebody's receipt is issued it is asked again about what was in doubt about them: who came in
-and what else was done meanwhile is often known only later. What is clear by then is settled by a
-further entry, the rest stays in review.
+Before a receipt is issued, what was in doubt about its shopper is looked at again: who came in and
+what else was done meanwhile is often known only later. What is clear by then is settled by another
+entry, the rest stays in review.
 """
 
 from __future__ import annotations
