@@ -33,7 +33,7 @@ $(VENV)/.installed-edge: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-all: pyproject.toml | $(VENV)/bin/python
 	$(PIP) '$(TORCH)' $(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)')
-	$(PIP) --editable '.[edge,trainer,dev]'
+	$(PIP) --editable '.[edge,trainer,dev,openvino,tensorrt-rtx]'
 	@touch $(VENV)/.installed-edge $@
 
 install: $(VENV)/.installed-all
@@ -62,6 +62,7 @@ lint: $(VENV)/.installed-all
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-all
+	$(PIP) --editable '.[alternatives]'
 	$(BIN)/python -m tests.benchmarks
 
 system-packages:

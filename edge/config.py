@@ -33,6 +33,7 @@ from edge.checkout.receipt import Terms
 from edge.checkout.receipt_page import check_timezone
 from edge.errors import CheckoutError
 from edge.interaction.change import ChangeSettings
+from edge.runtime.settings import RuntimeSettings
 from edge.tracking.attribution import ReachSettings
 from edge.tracking.session import SessionSettings
 from edge.tracking.track import TrackingSettings
@@ -307,7 +308,8 @@ class StoreConfig(_Closed):
         page: The dashboard; ``null`` serves none.
         state: Folder of the ledger and the evidence; made when it is not there.
         evidence_days: Crops older than this are deleted.
-        threads: Of the network; 1 leaves the other cores to the cameras.
+        threads: Of the network on a CPU; 1 leaves the other cores to the cameras.
+        runtime: What runs the networks.
     """
 
     schema_version: Literal[1]
@@ -333,6 +335,7 @@ class StoreConfig(_Closed):
     state: Path = Path("state")
     evidence_days: Annotated[float, Field(gt=0)] = 30.0
     threads: Annotated[int, Field(ge=1)] = 1
+    runtime: RuntimeSettings = RuntimeSettings()
 
     @model_validator(mode="before")
     @classmethod

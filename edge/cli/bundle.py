@@ -11,7 +11,8 @@ from rich.table import Table
 
 from edge.cli.errors import plain_errors
 from edge.runtime.golden import check_golden
-from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
+from edge.runtime.opening import open_embedder
+from edge.runtime.settings import RuntimeSettings
 from models.bundle import Bundle, open_bundle
 
 
@@ -30,7 +31,11 @@ def show_bundle(
 ) -> None:
     """Verify a bundle: files, checksums, vectors, and its golden crops on this machine."""
     bundle = open_bundle(path)
-    deviation = check_golden(bundle, OnnxRuntimeEmbedder.from_bundle(bundle)) if golden else None
+    deviation = (
+        check_golden(bundle, open_embedder(bundle, RuntimeSettings.for_a_person()))
+        if golden
+        else None
+    )
     if as_json:
         typer.echo(bundle.manifest.model_dump_json(indent=2))
         return

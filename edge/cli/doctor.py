@@ -83,12 +83,18 @@ def doctor(
     """
     machine = this_machine()
     settings = RuntimeSettings()
-    findings = [*of_machine(machine), *of_runtime(machine, settings), *of_decoders(machine)]
+    cameras: list[Finding] = []
     if store is not None:
         folder = store if store.is_dir() else store.parent
         config = load_config(store)
-        for name, camera in sorted(config.cameras.items()):
-            findings.append(of_camera(name, camera, folder))
+        settings = config.runtime
+        cameras = [of_camera(name, each, folder) for name, each in sorted(config.cameras.items())]
+    findings = [
+        *of_machine(machine),
+        *of_runtime(machine, settings),
+        *of_decoders(machine),
+        *cameras,
+    ]
     if as_json:
         typer.echo(json.dumps(_document(machine, settings, findings), indent=2))
     else:

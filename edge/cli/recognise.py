@@ -21,8 +21,9 @@ from edge.cli.errors import complain, plain_errors
 from edge.errors import NothingRecognisedError
 from edge.matching.recogniser import Recogniser
 from edge.recognise import Result, Sampling, recognise_sources
-from edge.runtime.onnxruntime import OnnxRuntimeEmbedder, Precision
+from edge.runtime.opening import open_embedders
 from edge.runtime.packtext import PackTextReader
+from edge.runtime.settings import RuntimeSettings
 from edge.sources import SetAside, Source, find_sources
 from models.bundle import Bundle, open_bundle
 
@@ -36,13 +37,6 @@ class PrecisionName(str, Enum):
     AUTO = "auto"
     FP32 = "fp32"
     INT8 = "int8"
-
-
-_PRECISIONS: dict[PrecisionName, Precision] = {
-    PrecisionName.AUTO: "auto",
-    PrecisionName.FP32: "fp32",
-    PrecisionName.INT8: "int8",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -95,7 +89,8 @@ def recognise(
 ) -> None:
     """Recognise products in photos, folders of photos, and videos."""
     bundles = [open_bundle(path) for path in bundle]
-    embedders = _embedders(bundles, _PRECISIONS[precision], threads)
+    settings = RuntimeSettings.for_a_person(precision=precision.value)
+    embedders = open_embedders(bundles, settings, threads)
     recogniser = Recogniser(bundles, embedders, PackTextReader() if pack_text else None)
     sources, aside = find_sources(paths)
     sampling = Sampling(pool=pool, every=every, whole_picture=whole_picture)
@@ -118,17 +113,6 @@ def recognise(
             "nothing could be looked at; give at least one photo, folder of photos or video "
             "that can be read"
         )
-
-
-def _embedders(
-    bundles: Iterable[Bundle], precision: Precision, threads: int | None
-) -> list[OnnxRuntimeEmbedder]:
-    """One network for each embedding space among the bundles."""
-    first_of_space = {bundle.manifest.space_id: bundle for bundle in reversed(list(bundles))}
-    return [
-        OnnxRuntimeEmbedder.from_bundle(bundle, precision, threads=threads)
-        for bundle in first_of_space.values()
-    ]
 
 
 def _followed(

@@ -108,6 +108,7 @@ def run(
                     # Asked by a worker, so the device is there by then.
                     busy=lambda: _decides(device),
                     threads=config.threads,
+                    runtime=config.runtime.within(kept),
                 )
             )
             premises = replace(premises, recogniser=live)

@@ -24,7 +24,7 @@ from edge.errors import ConfigError, PriceError, WalkoutEdgeError
 from edge.interaction.evidence import ItemRecogniser
 from edge.interaction.shelf import SharedShelves, ShelfWatch
 from edge.matching.recogniser import Recogniser
-from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
+from edge.runtime.opening import open_embedders
 from edge.shop.checkin import RecordedCheckIn, read_checkins
 from edge.shop.floor import FloorCameras
 from edge.shop.places import Places
@@ -200,13 +200,11 @@ class Premises:
     def _made_recogniser(self) -> Recogniser | None:
         if not self.bundles:
             return None
-        first_of_space = {each.manifest.space_id: each for each in reversed(self.bundles)}
+        runtime = self.config.runtime.within(self.folder / self.config.state)
+        # A recording is played again to the same ledger only by the same network.
+        wait = self.config.is_recorded
         return Recogniser(
-            self.bundles,
-            [
-                OnnxRuntimeEmbedder.from_bundle(each, threads=self.config.threads)
-                for each in first_of_space.values()
-            ],
+            self.bundles, open_embedders(self.bundles, runtime, self.config.threads, wait=wait)
         )
 
 

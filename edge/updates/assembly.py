@@ -20,7 +20,9 @@ from edge.cameras.backoff import Backoff
 from edge.cameras.clock import Clock
 from edge.errors import ConfigError
 from edge.matching.recogniser import Recogniser
-from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
+from edge.runtime.base import Embedder
+from edge.runtime.opening import open_embedder, open_embedders
+from edge.runtime.settings import RuntimeSettings
 from edge.updates.agent import UpdateAgent
 from edge.updates.fetch import BundleFetcher
 from edge.updates.installation import Installation
@@ -73,6 +75,7 @@ def beside_a_shop(
     *,
     busy: Callable[[], bool] = lambda: False,
     threads: int = 1,
+    runtime: RuntimeSettings | None = None,
     trial: Trial | None = None,
     fetcher: BundleFetcher | None = None,
 ) -> Iterator[tuple[Updates, LiveRecogniser]]:
@@ -89,6 +92,7 @@ def beside_a_shop(
         environment: Where secrets are looked up.
         busy: Whether something is being decided that a swap should not come between.
         threads: Of every network.
+        runtime: What runs networks, with its cache within the device's state folder.
         trial: Tries releases; in a child process when left out.
         fetcher: Where bytes come from; what the repository's address says when left out.
 
@@ -99,15 +103,14 @@ def beside_a_shop(
         RuntimeUnavailableError: Software for the repository is not installed.
     """
 
-    def open_embedder(bundle: Bundle) -> OnnxRuntimeEmbedder:
-        return OnnxRuntimeEmbedder.from_bundle(bundle, threads=threads)
+    def open_network(bundle: Bundle) -> Embedder:
+        return open_embedder(bundle, runtime, threads)
 
     with closing(install(settings, folder, configured, clock)) as installation:
         bundles = installation.open_bundles()
-        first_of_space = {each.manifest.space_id: each for each in reversed(bundles)}
-        networks = [open_embedder(each) for each in first_of_space.values()]
+        networks = open_embedders(bundles, runtime, threads, wait=False)
         recogniser = Recogniser(bundles, networks) if bundles else None
-        live = LiveRecogniser(recogniser, open_embedder)
+        live = LiveRecogniser(recogniser, open_network)
         updates = Updates(
             settings,
             folder,
@@ -117,6 +120,7 @@ def beside_a_shop(
             environment,
             busy=busy,
             threads=threads,
+            runtime=runtime,
             trial=trial,
             fetcher=fetcher,
         )
@@ -135,6 +139,7 @@ class Updates:
         environment: Where secrets are looked up.
         busy: Whether something is being decided that a swap should not come between.
         threads: Of a network that is tried.
+        runtime: What runs it.
         trial: Tries releases; in a child process when left out.
         fetcher: Where bytes come from; what the repository's address says when left out.
 
@@ -155,6 +160,7 @@ class Updates:
         *,
         busy: Callable[[], bool] = lambda: False,
         threads: int = 1,
+        runtime: RuntimeSettings | None = None,
         trial: Trial | None = None,
         fetcher: BundleFetcher | None = None,
     ) -> None:
@@ -207,6 +213,7 @@ class Updates:
                 busy=busy,
                 on_change=self._changed,
                 threads=threads,
+                runtime=runtime or RuntimeSettings(),
             ),
         )
         self.fleet_line: FleetLine | None = None

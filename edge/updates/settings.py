@@ -70,7 +70,7 @@ class TrialSettings(_Closed):
         slower_at_most: Embedding time as a multiple of the serving bundle's, both measured in turn.
         embed_ms_at_most: Per crop, where nothing serves to compare with; ``null`` for no limit.
         verified_events: How many of the last events that a person has verified are decided again.
-        timeout_s: For everything together.
+        timeout_s: For everything together; engines take tens of minutes to build on small devices.
         niceness: Of the process that tries; 19 leaves the most to cameras and checkout.
     """
 
@@ -78,7 +78,7 @@ class TrialSettings(_Closed):
     slower_at_most: Annotated[float, Field(ge=1)] = 1.5
     embed_ms_at_most: Seconds | None = None
     verified_events: Annotated[int, Field(ge=0)] = 200
-    timeout_s: Seconds = 600.0
+    timeout_s: Seconds = 3600.0
     niceness: Annotated[int, Field(ge=0, le=19)] = 10
 
 

@@ -22,6 +22,7 @@ from edge.errors import (
     UpdateHeldError,
     WalkoutEdgeError,
 )
+from edge.runtime.settings import RuntimeSettings
 from edge.updates.disk import DiskRoom
 from edge.updates.fetch import BundleFetcher, Pace, download
 from edge.updates.installation import Installation
@@ -56,6 +57,7 @@ class Seams:
         busy: Whether something is being decided that a swap should not come between.
         on_change: Told whenever there is something new to report.
         threads: Of a network that is tried.
+        runtime: What runs it.
     """
 
     installation: Installation
@@ -69,6 +71,7 @@ class Seams:
     busy: Callable[[], bool] = lambda: False
     on_change: Callable[[], None] = lambda: None
     threads: int = 1
+    runtime: RuntimeSettings = RuntimeSettings()
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,7 @@ class Steps:
             compare=newer and not progress.urgent,
             verified=self._s.verified,
             threads=self._s.threads,
+            runtime=self._s.runtime,
             settings=self._settings.trial,
         )
         try:

@@ -30,7 +30,8 @@ from edge.errors import (
 )
 from edge.matching.recogniser import Recogniser
 from edge.runtime.base import Embedder
-from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
+from edge.runtime.opening import open_embedder
+from edge.runtime.settings import RuntimeSettings
 from edge.updates.selftest import check_release, check_speed
 from edge.updates.settings import TrialSettings
 from edge.updates.shadow import compare, decide_again, read_verified
@@ -52,6 +53,7 @@ class TrialRequest(BaseModel):
         compare: Whether it must do at least as well as what serves.
         verified: Folder of verified events.
         threads: Of each network.
+        runtime: What runs them.
         settings: What it must pass.
     """
 
@@ -63,6 +65,7 @@ class TrialRequest(BaseModel):
     compare: bool
     verified: Path
     threads: int
+    runtime: RuntimeSettings = RuntimeSettings()
     settings: TrialSettings
 
 
@@ -93,7 +96,12 @@ def run_trial(request: TrialRequest, tell: Tell) -> str:
     bundle = _verified(request)
     tell("building", "opening the network with this device's runtime")
     try:
-        embedder = OnnxRuntimeEmbedder.from_bundle(bundle, threads=request.threads)
+        embedder = open_embedder(
+            bundle,
+            request.runtime,
+            request.threads,
+            tell=lambda phase, percent: tell("building", f"{phase}: {percent:.0f} %"),
+        )
     except EmbedderError as err:
         raise ReleaseRefusedError("build", str(err)) from err
     tell("self_testing", "golden crops and speed")
@@ -192,9 +200,7 @@ def _serving(request: TrialRequest) -> dict[str, tuple[Bundle, Embedder]]:
             bundle = open_bundle(path)
             network = _network_files(bundle)
             if network not in by_network:
-                by_network[network] = OnnxRuntimeEmbedder.from_bundle(
-                    bundle, threads=request.threads
-                )
+                by_network[network] = open_embedder(bundle, request.runtime, request.threads)
         except (BundleError, EmbedderError):
             continue
         opened[bundle.manifest.category] = (bundle, by_network[network])

@@ -22,6 +22,7 @@ from typing import IO, Final
 
 import cv2
 
+from edge.bench.rounds import Figure, measure, ratio_figure
 from edge.dashboard.accounts import Accounts
 from edge.dashboard.accounts_file import AccountsFile
 from edge.dashboard.api import search as search_api
@@ -41,7 +42,6 @@ from edge.workers import Pulse
 from models.bundle import Bundle
 from models.photos import decode_photo
 from models.preprocess import photo_region
-from tests.benchmarks.rounds import Figure, measure, ratio_figure
 from tests.simulators.photos import draw_photo, write_photo
 
 CLIENTS: Final = 8
@@ -145,6 +145,7 @@ def _clients(address: str, token: str, files: Sequence[Path]) -> Iterator[subpro
     finally:
         _pipe(process.stdin).close()
         process.wait(30)
+        _pipe(process.stdout).close()
 
 
 def _ask(clients: subprocess.Popen[str]) -> None:
