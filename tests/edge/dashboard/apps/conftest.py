@@ -40,9 +40,9 @@ def demo_site(demo_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium_tool() -> Iterator[Playwright]:
-    """Playwright; browsers with settings of their own are launched from it."""
+    """Launches browsers with settings of their own; a thread bears one Playwright at a time."""
     if not CHROMIUM.exists():
         pytest.skip("no chromium here: apt-get install chromium")
     with sync_playwright() as playwright:

@@ -67,9 +67,9 @@ class Visitor:
         return self.page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
+    """Chromium without a window; one file's, since a thread bears one Playwright at a time."""
     if not _CHROMIUM.exists():
         pytest.skip("no browser here: apt-get install chromium")
     with sync_playwright() as playwright:
