@@ -23,6 +23,11 @@ def _faults(page: Page) -> list[str]:
     found = []
     for theme in ("light", "dark"):
         page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        # Colours that are still on their way from one theme to the other are neither's.
+        page.wait_for_function(
+            """() => document.getAnimations().every((each) =>
+                !(each instanceof CSSTransition) || each.playState === "finished")"""
+        )
         found += [
             f"{page.url}, {theme}: {each['id']}: {each['nodes'][0]['html']}"
             for each in Axe().run(page).response["violations"]
