@@ -171,6 +171,8 @@ def _weighed(
     moments = history.moments(
         event.started_at_s - settings.margin_s, event.ended_at_s + settings.margin_s
     )
+    if not moments:
+        return []  # the floor was not looked at then, as after a restart
     if event.contact_at_s is None:
         return [(1 / len(moments), each) for each in moments]
     apart_s = max(2.5 * settings.contact_sd_s, settings.margin_s)
