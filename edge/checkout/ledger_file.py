@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.errors import LedgerConflictError, LedgerDamagedError, LedgerError
+from edge.transactions import whole_transaction
 
 SCHEMA_VERSION: Final = 1
 _APPLICATION_ID: Final = 0x574C4B54  # "WLKT"
@@ -96,16 +97,8 @@ class LedgerFile:
         Raises:
             LedgerError: It could not be written; the ledger is as it was before.
         """
-        with self._writing, _meanings(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # SQLite itself has rolled back after some failures.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._writing, _meanings(self.path), whole_transaction(self._connection):
+            yield self._connection
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """What a query finds.

@@ -346,11 +346,12 @@ def _proof(line: Line) -> Proof:
         clip=event.evidence.clip,
         reason=line.reason,
         reviewer=line.reviewer,
-        numbers=_numbers(event),
+        numbers=numbers_of(event),
     )
 
 
-def _numbers(event: InteractionEvent) -> Numbers | None:
+def numbers_of(event: InteractionEvent) -> Numbers | None:
+    """The numbers of an event's recognition; ``None`` when no crop was looked at."""
     recognition = event.evidence.recognition
     if recognition is None:
         return None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.errors import AccountsFileError
+from edge.transactions import whole_transaction
 
 ACCOUNTS_NAME: Final = "accounts.sqlite"
 _VERSION: Final = 1
@@ -104,15 +105,8 @@ class AccountsFile:
         Raises:
             AccountsFileError: It could not be written.
         """
-        with self._turn, self._meanings():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._turn, self._meanings(), whole_transaction(self._connection):
+            yield self._connection
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """What a query finds.

@@ -6,7 +6,7 @@ lost or made of halves of two bundles, and none waits for a swap.
 
 Example::
 
-    recogniser = Recogniser([bundle], [OnnxRuntimeEmbedder.from_bundle(bundle)])
+    recogniser = Recogniser([bundle], [open_embedder(bundle)])
     recognition = recogniser.recognise([crop_before, crop_during])
     recognition.decision.outcome  # "accept"
 """

@@ -18,6 +18,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from edge.errors import JournalError
+from edge.transactions import whole_transaction
 from edge.updates.progress import Progress, Quarantine
 from models.delivery import UpdateEvent
 
@@ -76,18 +77,13 @@ class Journal:
                 yield  # part of the one around it
                 return
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield
-                self._connection.execute("COMMIT")
+                with whole_transaction(self._connection):
+                    yield
             except sqlite3.Error as err:
-                self._roll_back()
                 raise JournalError(
                     f"the updates' journal {self.path} cannot be written: {err}; "
                     "see whether the disk is full"
                 ) from err
-            except BaseException:
-                self._roll_back()
-                raise
 
     def progress(self, category: str) -> Progress:
         """How far a category is; at the beginning where nothing is known."""
@@ -188,11 +184,6 @@ class Journal:
                 raise JournalError(
                     f"the updates' journal {self.path} cannot be read: {err}"
                 ) from err
-
-    def _roll_back(self) -> None:
-        # SQLite itself has rolled back after some failures.
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -32,6 +32,7 @@ from edge.dashboard.gate import Doorkeeping
 from edge.dashboard.origins import OwnNames
 from edge.dashboard.serve import WebServer
 from edge.dashboard.tokens import Tokens
+from edge.errors import NotThereError
 from edge.matching.recogniser import Recogniser
 from edge.recognise import preprocessing_of
 from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
@@ -129,7 +130,7 @@ def _served(bundle: Bundle, recogniser: Recogniser, folder: Path) -> Iterator[tu
 
 
 def _no_camera(camera: str, width_px: int) -> bytes:
-    raise NotImplementedError("no camera is asked about here")
+    raise NotThereError(f"there is no camera {camera} here")
 
 
 @contextmanager

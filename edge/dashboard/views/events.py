@@ -7,10 +7,9 @@ from typing import Literal
 
 from edge.checkout.basket import Review
 from edge.checkout.entries import InteractionRecorded
-from edge.checkout.receipt import Numbers
 from edge.checkout.shop import Shop
 from edge.dashboard.views.shape import Crop, Shape, crops_of
-from edge.events import InteractionEvent, InteractionKind
+from edge.events import InteractionKind
 from models.decision import Outcome
 
 Result = Literal["counted", "in_review", "settled", "restocked", "not_sold_here"]
@@ -117,27 +116,6 @@ def whose(session_id: str, shop: Shop) -> Whose:
         shoppers=tuple(member.shopper for member in basket.members),
         role=basket.role,
         open=basket.is_open,
-    )
-
-
-def numbers_of(event: InteractionEvent) -> Numbers | None:
-    """The numbers of an event's recognition; ``None`` when no crop was looked at."""
-    recognition = event.evidence.recognition
-    if recognition is None:
-        return None
-    decision = recognition.decision
-    return Numbers(
-        outcome=decision.outcome,
-        distance=decision.distance,
-        margin=decision.margin,
-        gated=decision.gated,
-        tl=decision.thresholds.tl,
-        tl_full=decision.thresholds.tl_full,
-        th=decision.thresholds.th,
-        crops=decision.crops,
-        category=recognition.category,
-        bundle_version=recognition.bundle_version,
-        precision=recognition.precision,
     )
 
 

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from edge.checkout.basket import Review, ReviewWhy
-from edge.checkout.receipt import Numbers
+from edge.checkout.receipt import Numbers, numbers_of
 from edge.checkout.shop import Shop
-from edge.dashboard.views.events import Whose, numbers_of, whose
+from edge.dashboard.views.events import Whose, whose
 from edge.dashboard.views.shape import Crop, Shape, crops_of
 from edge.events import InteractionKind
 from edge.shop.passed import Pass

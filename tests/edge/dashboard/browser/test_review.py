@@ -97,7 +97,7 @@ def test_another_product_is_searched_and_the_next_review_is_there_already(
 def test_who_is_not_sure_leaves_it_to_others(queue: Site, visiting: Visiting) -> None:
     sold = scenes.sold(queue)
     unsure = scenes.ask(queue, "unsure", ["c-1"], sold[:1])
-    scenes.ask(queue, "sure", ["c-1"], sold[1:4])
+    sure = scenes.ask(queue, "sure", ["c-1"], sold[1:4])
     page = _open(visiting, queue)
     expect(page.locator(".candidate")).to_have_count(1)
     page.keyboard.press("n")
@@ -105,6 +105,7 @@ def test_who_is_not_sure_leaves_it_to_others(queue: Site, visiting: Visiting) ->
     page.keyboard.press("1")
     expect(page.locator(".candidate")).to_have_count(1)
     expect(page.locator(".seen")).to_contain_text("Not sure was")
+    _reach_the_ledger(page, queue, sure)
     assert _settlement(queue, unsure) is None
 
 
