@@ -48,8 +48,10 @@ demo: $(VENV)/.installed-edge
 	@stay=; if test -t 1; then stay=--stay; fi; \
 	  $(BIN)/walkout-edge run deploy/demo/store.yaml --port $(DEMO_PORT) $$stay
 
+# One process a core, a file's tests together. Threads of two processes that spin on the same cores
+# would take longer than one thread each.
 test: $(VENV)/.installed-all system-packages
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.installed-all
 	$(BIN)/ruff check .
