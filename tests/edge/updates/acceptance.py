@@ -3,7 +3,7 @@
 A broker as it is deployed (mutual TLS), an S3 server, the publisher's command, a recorded shop at
 work and two devices beside it::
 
-    python -m tests.edge.updates.acceptance [--shop deploy/demo] [--out FOLDER]
+    python -m tests.edge.updates.acceptance [--shop deploy/demo] [--fps 5] [--out FOLDER]
 
 publishes a product and then a network while shoppers shop, and says how long each took from the
 moment ``publish`` had ended until every device's ``serving.json`` named it, which frames the shop
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from typing import Final
 from models.bundle import Bundle
 from tests.edge.updates.acceptance_scene import SHOP, Scene, editions, open_scene
 from tests.edge.updates.acceptance_shop import Frames, decided, frames_of
+from tests.edge.videos import thin
 
 _PATIENCE_S: Final = 300.0
 _PUBLISHED_AT_S: Final = 4.0
@@ -133,10 +135,18 @@ def main() -> int:
         type=int,
         help="of trials; where other work fills the machine, 0 shows what that costs them",
     )
+    parser.add_argument(
+        "--fps",
+        type=float,
+        help="thin the cameras to so many frames a second, where this machine loses frames "
+        "without a release already and so cannot tell what a swap costs",
+    )
     asked = parser.parse_args()
     with ExitStack() as stack:
         folder = asked.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
+        if asked.fps is not None:
+            asked.shop = _thinned(asked.shop, folder / "thinned", asked.fps)
         print(f"load {_load()}: three editions of the shop's bundle", flush=True)
         first, product, network = editions(asked.shop, folder / "editions")
         scene = stack.enter_context(open_scene(folder, asked.shop, first, asked.niceness))
@@ -156,6 +166,13 @@ def main() -> int:
         print(f"load {_load()}: done")
         print(f"the fleet says: {scene.fleet()}")
     return int(not all(fine))
+
+
+def _thinned(shop: Path, folder: Path, fps: float) -> Path:
+    shutil.copytree(shop, folder, ignore=shutil.ignore_patterns("*.mp4"))
+    for video in shop.glob("*.mp4"):
+        thin(video, folder / video.name, fps)
+    return folder
 
 
 def _say(scene: Scene, run: Played, control: Frames, before: str, limit_s: float) -> bool:
