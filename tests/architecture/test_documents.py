@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import importlib
 import re
 import shlex
-import subprocess
-import sys
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,16 +28,11 @@ COMMANDS = sorted(
 @lru_cache
 def _help(program: str, *commands: str) -> str:
     """What `--help` says about a sub-command, wide enough that no option is cut."""
-    run = subprocess.run(
-        [sys.executable, "-m", MODULES[program], *commands, "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"},
-    )
-    assert run.returncode == 0, f"{program} {' '.join(commands)} --help: {run.stderr}"
-    return run.stdout
+    app = importlib.import_module(f"{MODULES[program]}.__main__").app
+    wide = {"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"}
+    run = CliRunner().invoke(app, [*commands, "--help"], env=wide)
+    assert run.exit_code == 0, f"{program} {' '.join(commands)} --help: {run.output}"
+    return run.output
 
 
 def _has(word: str, text: str) -> bool:
