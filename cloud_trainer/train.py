@@ -71,7 +71,7 @@ class TrainingPlan:
             before it lend it their thresholds. Without it there is one fold, which is shipped.
         evaluate_every: Steps between two looks at the held-out photos.
         patience: Looks without a better result after which training stops.
-        checkpoint_every: Steps between two checkpoints.
+        checkpoint_every: Steps between two checkpoints; a quarter of a short training's.
         seed: Seed of everything random.
     """
 
@@ -360,6 +360,7 @@ class TrainingRun:
             report: Called after every step with the live figures.
         """
         plan = self.plan
+        checkpoint_every = min(plan.checkpoint_every, max(1, plan.steps // 4))
         running: dict[str, float] = {}
         for crops, labels in self._batches():
             if self._looks_without_gain >= plan.patience:
@@ -379,7 +380,7 @@ class TrainingRun:
                 else:
                     self._looks_without_gain += 1
             self._seconds += time.perf_counter() - started
-            if self.step % plan.checkpoint_every == 0 or at_end:
+            if self.step % checkpoint_every == 0 or at_end:
                 self._save()
             report(
                 {

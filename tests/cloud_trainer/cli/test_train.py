@@ -35,7 +35,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole")
-    run = _train(photos, "--out", out, "--steps", 60, "--json")
+    run = _train(photos, "--out", out, "--steps", 20, "--json")
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["bundles"]["all"]["products"] == 4
     return out
@@ -57,7 +57,7 @@ def test_killed_training_resumes_to_the_bundle_it_would_have_made(
     photos: Path, trained: Path, tmp_path: Path, during: str
 ) -> None:
     out = tmp_path / "bundles"
-    arguments = _command(photos, "--out", out, "--steps", 60)
+    arguments = _command(photos, "--out", out, "--steps", 20)
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
@@ -68,7 +68,7 @@ def test_killed_training_resumes_to_the_bundle_it_would_have_made(
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
     assert not (out / "all").exists()
-    resumed = _train(photos, "--out", out, "--steps", 60)
+    resumed = _train(photos, "--out", out, "--steps", 20)
     assert resumed.returncode == 0, resumed.stderr
     whole, again = open_bundle(trained / "all"), open_bundle(out / "all")
     assert again.manifest.provenance.steps == whole.manifest.provenance.steps
@@ -83,7 +83,7 @@ def test_killed_training_resumes_to_the_bundle_it_would_have_made(
 
 def test_training_again_leaves_a_finished_bundle_alone(photos: Path, trained: Path) -> None:
     before = (trained / "all" / "manifest.json").read_bytes()
-    assert _train(photos, "--out", trained, "--steps", 60).returncode == 0
+    assert _train(photos, "--out", trained, "--steps", 20).returncode == 0
     assert (trained / "all" / "manifest.json").read_bytes() == before
 
 
