@@ -12,7 +12,9 @@ from queue import Empty
 import cv2
 import numpy as np
 
+from calibration.history import save_reference
 from tests.simulators.shop import camera_effects, truth
+from tests.simulators.shop.errors import SimulatorError
 from tests.simulators.shop.layout import Goods, Shop, lay_out
 from tests.simulators.shop.meshes import Mesh
 from tests.simulators.shop.models3d import Credit, unknown_objects
@@ -182,6 +184,19 @@ def _write_videos(staged: Staged, cameras: list[str], out: Path, advance: Advanc
     calibrated = staged.shop.calibration.cameras
     shots = [Shot(out / f"{name}.mp4", calibrated[name], staged.sensor(name)) for name in cameras]
     record(shots, staged.scene(), staged.film(), advance)
+    for name in cameras:
+        _keep_reference(out, name)
+
+
+def _keep_reference(out: Path, camera: str) -> None:
+    """What the camera saw before anybody came, by which it notices later that it was moved."""
+    video = cv2.VideoCapture(str(out / f"{camera}.mp4"))
+    read, frame = video.read()
+    video.release()
+    if not read:
+        raise SimulatorError(f"{out / camera}.mp4 cannot be read")
+    grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
+    save_reference(out / "calibration.json", camera, grey)
 
 
 def _write_texts(staged: Staged, out: Path) -> None:
