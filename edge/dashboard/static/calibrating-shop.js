@@ -253,6 +253,19 @@ function saveStep(wizard) {
   };
   const again = async () => { if (window.confirm(t("calibrating.begin_again_sure"))) { await wizard.change("POST", "/begin-again"); wizard.go(wizard.shop.next); } };
   const to = (about) => (about.startsWith("camera/") ? `${about}/place` : about);
+  const refer = async (name) => {
+    if (!window.confirm(t("calibrating.reference_sure", { name }))) return;
+    await wizard.change("POST", `/cameras/${encodeURIComponent(name)}/reference`);
+    await wizard.refresh();
+  };
+  const lights = { green: ["good", "check"], amber: ["warn", "alert"], red: ["bad", "cross"] };
+  const watched = () => {
+    const cameras = wizard.shop.cameras.filter((each) => each.placed);
+    if (!cameras.length || wizard.shop.changed) return nothing;
+    return html`<div class="card stack"><h3>${t("calibrating.watched")}</h3><p class="soft small">${t("calibrating.watched_text")}</p>
+      <ul class="list">${cameras.map((each) => { const [kind, sign] = lights[each.place] ?? ["", "wait"]; return html`<li><div class="item" data-watched=${each.name}><span class="grow">${each.name} <span class="chip ${kind}">${icon(sign)}${t(`calibrating.watched_${each.place}`)}</span>${each.place_reason && each.place !== "green" ? html`<br><span class="soft small">${each.place_reason}</span>` : nothing}</span>
+        <button type="button" class="button" data-act="reference" @click=${() => refer(each.name)}>${t("calibrating.take_reference")}</button></div></li>`; })}</ul></div>`;
+  };
   return {
     draw() {
       if (!check) return head("save");
@@ -264,7 +277,7 @@ function saveStep(wizard) {
           ${each.light === "green" ? nothing : html`<button type="button" class="button" @click=${() => wizard.go(to(each.about))}>${t("calibrating.put_right")}</button>`}</li>`)}</ul>
         <div class="cal-actions"><button type="button" class="button primary" data-act="save" ?disabled=${!check.may_save || saving || !wizard.shop.changed} @click=${save}>${saving ? t("calibrating.saving") : t("calibrating.save")}</button>
           <button type="button" class="button quiet" @click=${again}>${t("calibrating.begin_again")}</button></div>
-        ${wizard.shop.changed ? nothing : html`<p class="soft">${t("calibrating.nothing_changed")}</p>`}</div>`;
+        ${wizard.shop.changed ? nothing : html`<p class="soft">${t("calibrating.nothing_changed")}</p>`}</div>${watched()}`;
     },
   };
 }
