@@ -33,7 +33,7 @@ $(VENV)/.installed-edge: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-all: pyproject.toml | $(VENV)/bin/python
 	$(PIP) '$(TORCH)' $(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)')
-	$(PIP) --editable '.[edge,trainer,dev,openvino,tensorrt-rtx]'
+	$(PIP) --editable '.[edge,trainer,portal,dev,openvino,tensorrt-rtx]'
 	@touch $(VENV)/.installed-edge $@
 
 install: $(VENV)/.installed-all

@@ -9,13 +9,20 @@ import typer
 from cloud_trainer.cli import (
     catalogue,
     categories,
+    cost,
+    devices,
     enrol,
     evaluate,
     fleet,
     keys,
+    people,
+    pipeline,
     publish,
     receive,
     rollout,
+    serve,
+    software,
+    tokens,
     train,
 )
 
@@ -34,8 +41,15 @@ for group in (
     keys,
     publish,
     rollout,
+    software,
     fleet,
+    devices,
     receive,
+    pipeline,
+    cost,
+    serve,
+    people,
+    tokens,
 ):
     group.register(app)
 

@@ -22,14 +22,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from cloud_trainer.errors import WalkoutTrainerError
 from models.catalogue import Catalogue, CatalogueError, Photo, read_table
-from models.embedder import Trunk, imagenet_weights
 from models.photos import read_photo
 from models.preprocess import Preprocessing, photo_region, prepare_batch
 
@@ -195,6 +193,11 @@ def imagenet_embeddings(
         WalkoutTrainerError: The network's weights are not installed.
         PhotoError: A photo cannot be read.
     """
+    # Whoever groups looks that are there already needs no torch.
+    import torch
+
+    from models.embedder import Trunk, imagenet_weights
+
     try:
         imagenet_weights("efficientnet-lite0")
     except ModuleNotFoundError as err:

@@ -102,13 +102,38 @@ def enrol(
         WalkoutTrainerError: The product exists and may not be replaced, or no photo is usable.
         BundleError: The bundle cannot be written, for example because ``out`` exists.
     """
+    report = with_product(bundle, product, photos, replace_product=replace_product, session=session)
+    written = write_revision(report.bundle, bundle.manifest.version, out)
+    return replace(report, bundle=written)
+
+
+def with_product(
+    bundle: Bundle,
+    product: Product,
+    photos: Sequence[Path],
+    *,
+    replace_product: bool = False,
+    session: NetworkSession | None = None,
+) -> EnrolmentReport:
+    """The bundle's values with one product more, in memory; ``write_revision`` makes it a bundle.
+
+    Args:
+        bundle: The bundle to begin from; it is not changed.
+        product: The product.
+        photos: Photos of it, each with the product in the middle.
+        replace_product: Whether a product that is already there may be replaced.
+        session: The bundle's network where it is loaded already.
+
+    Raises:
+        WalkoutTrainerError: The product exists and may not be replaced, or no photo is usable.
+    """
     base = bundle
     if product.sku in bundle.skus:
         if not replace_product:
             raise WalkoutTrainerError(
                 f"{product.sku} is in the bundle already; choose another SKU, or replace it"
             )
-        base = _without(bundle, product.sku)
+        base = without_product(bundle, product.sku)
     views, used, set_aside = _read_views(product.sku, photos, bundle.manifest.preprocessing)
     if not used:
         raise WalkoutTrainerError(
@@ -124,27 +149,22 @@ def enrol(
         photos=len(used),
         enrolled=True,
     )
-    written = _write(
-        replace(
-            base,
-            manifest=base.manifest.model_copy(
-                update={"products": (*base.manifest.products, enrolled)}
-            ),
-            vectors=replace(
-                base.vectors,
-                centroids=np.vstack([base.vectors.centroids, centroid]),
-                anchors=np.vstack([base.vectors.anchors, anchors]),
-                anchor_products=np.append(
-                    base.vectors.anchor_products,
-                    np.full(len(anchors), len(base.manifest.products), np.int32),
-                ),
-            ),
+    vectors = replace(
+        base.vectors,
+        centroids=np.vstack([base.vectors.centroids, centroid]),
+        anchors=np.vstack([base.vectors.anchors, anchors]),
+        anchor_products=np.append(
+            base.vectors.anchor_products,
+            np.full(len(anchors), len(base.manifest.products), np.int32),
         ),
-        bundle.manifest.version,
-        out,
     )
+    products = (*base.manifest.products, enrolled)
     return EnrolmentReport(
-        bundle=written,
+        bundle=replace(
+            base,
+            manifest=base.manifest.model_copy(update={"products": products}),
+            vectors=vectors,
+        ),
         product=enrolled,
         used=used,
         set_aside=set_aside,
@@ -171,7 +191,7 @@ def withdraw(bundle: Bundle, sku: str, out: Path) -> Bundle:
         raise WalkoutTrainerError(
             f"{sku} is the last product of the bundle; withdraw the bundle itself from the devices"
         )
-    return _write(_without(bundle, sku), bundle.manifest.version, out)
+    return write_revision(without_product(bundle, sku), bundle.manifest.version, out)
 
 
 def enrolment_vectors(
@@ -296,8 +316,12 @@ def _neighbours(
     return tuple(Neighbour(bundle.skus[row], float(distances[row])) for row in near)
 
 
-def _without(bundle: Bundle, sku: str) -> Bundle:
-    """The bundle's values without one product; its manifest has yet to be sealed anew."""
+def without_product(bundle: Bundle, sku: str) -> Bundle:
+    """The bundle's values without one product, in memory; see ``write_revision``.
+
+    Raises:
+        WalkoutTrainerError: No golden crop would be left.
+    """
     row = bundle.skus.index(sku)
     vectors, golden = bundle.vectors, bundle.golden
     shown = [index for index, golden_sku in enumerate(golden.skus) if golden_sku != sku]
@@ -333,8 +357,12 @@ def _closed_up(rows: NDArray[np.int32], removed: int) -> NDArray[np.int32]:
     return np.where(rows > removed, rows - 1, rows).astype(np.int32)
 
 
-def _write(bundle: Bundle, version: str, out: Path) -> Bundle:
-    """Write a bundle whose values were changed, as the next revision of ``version``."""
+def write_revision(bundle: Bundle, version: str, out: Path) -> Bundle:
+    """Write a bundle whose values were changed, as the next revision of ``version``.
+
+    Raises:
+        BundleError: The bundle cannot be written, for example because ``out`` exists.
+    """
     manifest = bundle.manifest
     networks = (EMBEDDER_NAME, INT8_NAME, TRT_NAME, WEIGHTS_NAME)
     return write_bundle(

@@ -6,8 +6,10 @@
     +-- RolloutError      a rollout cannot begin, or cannot be changed as asked
     +-- RecordError       a record file (rollouts, fleet, receipts) cannot be used
     +-- BrokerError       the MQTT broker cannot be reached, or does not let us in
+    +-- DevicesError      devices cannot be given identities as asked
     +-- StoreError        the object store, with a tree of its own: cloud_trainer.store.errors
     +-- PublishingError   keys and releases, with a tree of its own: cloud_trainer.publishing.errors
+    +-- PortalError       the portal, with a tree of its own: cloud_trainer.portal.errors
 
 Each message says what is wrong and what to do. Errors of the shared ground (catalogue, photos,
 bundles, delivery) have trees of their own beside their code in ``models``.
@@ -28,3 +30,7 @@ class RecordError(WalkoutTrainerError):
 
 class BrokerError(WalkoutTrainerError):
     """The MQTT broker cannot be reached with what was given, or does not let us in."""
+
+
+class DevicesError(WalkoutTrainerError):
+    """An authority is missing or there already, or a device cannot be given what is asked."""

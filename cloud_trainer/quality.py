@@ -131,12 +131,26 @@ class _Review:
 
 
 @dataclass(frozen=True)
-class _Look:
-    """What is remembered of a readable photo: enough to judge it and to find its copies."""
+class Look:
+    """What is remembered of a readable photo: enough to judge it and to find its copies.
+
+    Attributes:
+        quality: What was measured.
+        hash_bits: Its difference hash, shape ``(64,)``, bool.
+        thumbnail: Shape ``(32, 32, 3)``, BGR.
+    """
 
     quality: Quality
-    hash_bits: NDArray[np.bool_]  # (64,)
-    thumbnail: NDArray[np.int16]  # (32, 32, 3)
+    hash_bits: NDArray[np.bool_]
+    thumbnail: NDArray[np.int16]
+
+    @property
+    def bands(self) -> tuple[int, ...]:
+        """Parts of the hash as numbers: of two copies, one part at least is the same."""
+        return tuple(
+            int("".join("1" if bit else "0" for bit in self.hash_bits[first:last]), 2)
+            for first, last in _HASH_BANDS
+        )
 
 
 def measure(photo_bgr: NDArray[np.uint8]) -> Quality:
@@ -204,14 +218,14 @@ def usable(
     """
     review = _read_review(catalogue.root)
     found: dict[Photo, SetAside] = {}
-    looks: dict[Photo, _Look] = {}
+    looks: dict[Photo, Look] = {}
 
-    def look(photo: Photo) -> _Look | PhotoError:
+    def look(photo: Photo) -> Look | PhotoError:
         try:
             pixels = read_photo(photo.path)
         except PhotoError as err:
             return err
-        return _look(pixels)
+        return look_at(pixels)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as readers:
         for photo, seen in zip(catalogue.photos, readers.map(look, catalogue.photos), strict=True):
@@ -322,19 +336,21 @@ def _read_review(root: Path) -> _Review:
     return _Review(kept, by_hand)
 
 
-def _look(photo_bgr: NDArray[np.uint8]) -> _Look:
+def look_at(photo_bgr: NDArray[np.uint8]) -> Look:
+    """What there is to remember of a photo, shape ``(H, W, 3)``, uint8 BGR."""
     grey = cv2.cvtColor(photo_bgr, cv2.COLOR_BGR2GRAY)
     cells = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
     side = (_THUMBNAIL_PX, _THUMBNAIL_PX)
     thumbnail = cv2.resize(photo_bgr, side, interpolation=cv2.INTER_AREA)
-    return _Look(
+    return Look(
         quality=measure(photo_bgr),
         hash_bits=(cells[:, 1:] > cells[:, :-1]).ravel(),
         thumbnail=thumbnail.astype(np.int16),
     )
 
 
-def _same_picture(one: _Look, other: _Look, limits: Limits) -> bool:
+def is_same_picture(one: Look, other: Look, limits: Limits = LIMITS) -> bool:
+    """Whether two photos are the same picture, apart from how they were stored."""
     if np.count_nonzero(one.hash_bits != other.hash_bits) > limits.max_hash_bits:
         return False
     difference = np.abs(one.thumbnail - other.thumbnail)
@@ -345,21 +361,18 @@ def _same_picture(one: _Look, other: _Look, limits: Limits) -> bool:
 
 
 def _copies(
-    looks: Mapping[Photo, _Look], catalogue: Catalogue, limits: Limits
+    looks: Mapping[Photo, Look], catalogue: Catalogue, limits: Limits
 ) -> Iterable[SetAside]:
     """Photos that repeat or contradict an earlier one.
 
     Only photos that were not found to be copies are compared with, so the effort grows with the
     number of distinct pictures.
     """
-    by_band: dict[tuple[int, bytes], list[Photo]] = defaultdict(list)
+    by_band: dict[tuple[int, int], list[Photo]] = defaultdict(list)
     for photo, look in looks.items():
-        bands = [
-            (first, np.packbits(look.hash_bits[first:last]).tobytes())
-            for first, last in _HASH_BANDS
-        ]
+        bands = list(enumerate(look.bands))
         earlier = dict.fromkeys(other for band in bands for other in by_band[band])
-        twins = [o for o in earlier if _same_picture(look, looks[o], limits)]
+        twins = [o for o in earlier if is_same_picture(look, looks[o], limits)]
         outcome = [aside for twin in twins for aside in _conflict(photo, twin, catalogue)]
         yield from outcome
         if not outcome:

@@ -13,15 +13,19 @@ from typing import Annotated
 import typer
 
 from edge.cli import (
+    backup,
     bench,
     bundle,
     calibrate,
     config,
     doctor,
     people,
+    provision,
     recognise,
     replay,
     run,
+    search_service,
+    trace,
     updates,
 )
 from edge.cli.errors import FAILED, PROGRAM, complain
@@ -40,7 +44,11 @@ calibrate.register(app)
 config.register(app)
 people.register(app)
 updates.register(app)
+backup.register(app)
+provision.register(app)
+search_service.register(app)
 doctor.register(app)
+trace.register(app)
 bench.register(app)
 
 # Typer keeps the base of its usage errors to itself and has moved it between releases; it is the

@@ -21,11 +21,9 @@
     |   +-- DetectorError         a person detector cannot be opened or does not give what it should
     +-- ConfigError               store.yaml, or what it names, cannot be used
     +-- QueueFullError            a channel that drops nothing had no room in time
-    +-- AccountError              people or tokens of the dashboard cannot be changed that way
-    |   +-- AccountMissingError     there is no such person or token
-    |   +-- AccountsFileError       the file of people and tokens cannot be read or written
-    +-- BusyError                 the dashboard has no turn free now; worth trying again
     +-- LinkError                 what one device of a shop told another cannot be used
+    +-- KeepingError              a backup cannot be made, opened or brought back
+    +-- ProvisioningError         the device cannot get an identity, or has one already
     +-- UpdateError               a step of an update that could not be taken; what serves goes on
     |   +-- UpdateHeldError         the step waits: the device ends, or it is not the time for it
     |   +-- FetchError              bytes do not come now; they are asked for again later
@@ -44,7 +42,8 @@
         +-- DeliveryError         a receiver of receipts is configured in a way that cannot work
 
 A bundle that is wrong in itself raises ``models.bundle.BundleError``, a photo that cannot be read
-``models.photos.PhotoError``: those facts are known there.
+``models.photos.PhotoError``, people and tokens ``web.errors.WebError``: those facts are known
+there.
 """
 
 from __future__ import annotations
@@ -170,24 +169,16 @@ class QueueFullError(WalkoutEdgeError):
     """A channel that drops nothing had no room in the time given."""
 
 
-class AccountError(WalkoutEdgeError):
-    """People or tokens of the dashboard cannot be changed in this way."""
-
-
-class AccountMissingError(AccountError):
-    """There is no such person or token."""
-
-
-class AccountsFileError(AccountError):
-    """The file of people and tokens cannot be read or written."""
-
-
-class BusyError(WalkoutEdgeError):
-    """The dashboard has no turn free for this now; it may have soon."""
-
-
 class LinkError(WalkoutEdgeError):
     """A message between the devices of a shop is none, or does not come."""
+
+
+class KeepingError(WalkoutEdgeError):
+    """A backup cannot be made, opened, or brought back as a whole."""
+
+
+class ProvisioningError(WalkoutEdgeError):
+    """The device cannot get an identity of its own, or has one already."""
 
 
 class UpdateError(WalkoutEdgeError):

@@ -1,7 +1,8 @@
 """The device's evidence folder: crops of events, by day, for as long as the shop keeps them.
 
 Owns names, writing and forgetting. Only crops of objects at the fixtures are ever stored, never
-whole frames. A picture is written whole or not at all.
+whole frames. A picture is whole or not there, also after the power went: it is on the disk before
+the ledger names it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import cv2
 
 from edge.errors import LedgerError
 from edge.interaction.shelf import Seen, StoredCrop
+from edge.updates.files import write_whole
 
 _LOGGER: Final = logging.getLogger(__name__)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -37,9 +39,10 @@ def named_for(seen: Seen, run: str, day: str) -> Seen:
     evidence = replace(
         event.evidence, crops=tuple(names.get(name, name) for name in event.evidence.crops)
     )
-    return Seen(
-        replace(event, event_id=f"{run}-{event.event_id}", evidence=evidence),
-        tuple(StoredCrop(names[crop.name], crop.image) for crop in seen.crops),
+    return replace(
+        seen,
+        event=replace(event, event_id=f"{run}-{event.event_id}", evidence=evidence),
+        crops=tuple(StoredCrop(names[crop.name], crop.image) for crop in seen.crops),
     )
 
 
@@ -70,9 +73,7 @@ class EvidenceFolder:
             _, encoded = cv2.imencode(".jpg", crop.image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
             try:
                 path.parent.mkdir(exist_ok=True)
-                beginning = path.with_suffix(".part")
-                beginning.write_bytes(encoded.tobytes())
-                beginning.replace(path)
+                write_whole(path, encoded.tobytes())
             except OSError as err:
                 raise LedgerError(
                     f"evidence {path} cannot be written: {err.strerror}; check the room on the "

@@ -10,8 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import choose_encoder, generate_latest
+from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from edge.cameras.newest import CameraState
@@ -23,6 +29,22 @@ from edge.stages import Stage
 from edge.workers import WorkerState
 
 _WELL = ("running", "ended")
+
+
+@dataclass(frozen=True)
+class UpdatesHealth:
+    """How the update agent is.
+
+    Attributes:
+        trouble: Why releases cannot be looked for; ``None`` when they can.
+        serving: Number of the release that serves, by category; ``None`` for the bundle of the
+            configuration.
+        quarantined: Releases that failed here, by category.
+    """
+
+    trouble: str | None
+    serving: dict[str, int | None]
+    quarantined: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -43,6 +65,11 @@ class Health:
         peak_memory_bytes: Of the process.
         devices: How the shop's shelf devices are, where this is their hub.
         link_trouble: Why the hub does not get what this shelf device sees; ``None`` when it does.
+        oldest_review_s: How long the oldest open review has waited; ``None`` without one.
+        disk_bytes: Size and free room of the disk that state is on; ``None`` where nobody asked.
+        wall_time_s: What the device's clock shows; ``None`` where nobody asked.
+        updates: How the update agent is; ``None`` without one.
+        version: Of this software.
     """
 
     cameras: tuple[CameraState, ...]
@@ -58,6 +85,11 @@ class Health:
     peak_memory_bytes: int
     devices: tuple[DeviceState, ...] = ()
     link_trouble: str | None = None
+    oldest_review_s: float | None = None
+    disk_bytes: tuple[int, int] | None = None
+    wall_time_s: float | None = None
+    updates: UpdatesHealth | None = None
+    version: str = ""
 
     @property
     def sick(self) -> tuple[str, ...]:
@@ -102,9 +134,29 @@ class Health:
 
 def metrics_text(health: Health) -> str:
     """The metrics in Prometheus's text format."""
+    return generate_latest(_registry(health)).decode()
+
+
+def metrics_for(health: Health, accept: str) -> tuple[bytes, str]:
+    """The metrics in the format that whoever asks likes best.
+
+    Args:
+        health: How the device is.
+        accept: The request's header ``Accept``; OpenMetrics is given where it is named.
+
+    Returns:
+        The metrics, and their ``Content-Type``.
+    """
+    encode, kind = choose_encoder(accept)
+    return encode(_registry(health)), kind
+
+
+def _registry(health: Health) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(_Once(health))
-    return generate_latest(registry).decode()
+    # Memory, files, processor and start of the process, under the names that all exporters use.
+    ProcessCollector(registry=registry)
+    return registry
 
 
 class _Once(Collector):
@@ -113,10 +165,56 @@ class _Once(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
+        yield from _whole_metrics(self._health)
         yield from _camera_metrics(self._health.cameras)
         yield from _device_metrics(self._health)
         yield from _work_metrics(self._health)
         yield from _checkout_metrics(self._health)
+
+
+def _whole_metrics(health: Health) -> Iterator[Metric]:
+    yield InfoMetricFamily("walkout_build", "What runs here.", value={"version": health.version})
+    yield _gauge("walkout_healthy", "1 while the process does its work.", not health.sick)
+    yield _gauge(
+        "walkout_ready",
+        "1 while everything that a right receipt needs is there.",
+        not health.not_ready,
+    )
+    if health.wall_time_s is not None:
+        yield _gauge(
+            "walkout_wall_clock_seconds", "What the device's clock shows.", health.wall_time_s
+        )
+    if health.disk_bytes is not None:
+        size, free = health.disk_bytes
+        yield _gauge("walkout_disk_size_bytes", "Of the disk that state is on.", size)
+        yield _gauge("walkout_disk_free_bytes", "Room on it.", free)
+    if health.updates is not None:
+        yield from _update_metrics(health.updates)
+
+
+def _update_metrics(updates: UpdatesHealth) -> Iterator[Metric]:
+    yield _gauge(
+        "walkout_update_store_up",
+        "1 while releases can be looked for.",
+        updates.trouble is None,
+    )
+    release = GaugeMetricFamily(
+        "walkout_update_release", "Release that serves; 0 before the first.", labels=["category"]
+    )
+    quarantined = GaugeMetricFamily(
+        "walkout_update_quarantined_releases", "Releases that failed here.", labels=["category"]
+    )
+    for category, number in updates.serving.items():
+        release.add_metric([category], number or 0)
+    for category, count in updates.quarantined.items():
+        quarantined.add_metric([category], count)
+    yield from (release, quarantined)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(name, text)
+    gauge.add_metric([], float(value))
+    return gauge
 
 
 def _camera_metrics(cameras: tuple[CameraState, ...]) -> Iterator[Metric]:
@@ -176,8 +274,11 @@ def _device_metrics(health: Health) -> Iterator[Metric]:
             age.add_metric([each.device], each.answer_age_s)
         if each.clock_error_s is not None:
             error.add_metric([each.device], each.clock_error_s)
-    link = GaugeMetricFamily("walkout_link_up", "1 while the hub gets what a shelf device sees.")
-    link.add_metric([], float(health.link_trouble is None))
+    link = _gauge(
+        "walkout_link_up",
+        "1 while the hub gets what a shelf device sees.",
+        health.link_trouble is None,
+    )
     yield from (up, age, error, waiting, link)
 
 
@@ -204,8 +305,9 @@ def _work_metrics(health: Health) -> Iterator[Metric]:
     )
     for stage, spent_s in health.stages_s.items():
         stages.add_metric([stage], spent_s)
-    memory = GaugeMetricFamily("walkout_peak_memory_bytes", "The most memory so far.")
-    memory.add_metric([], health.peak_memory_bytes)
+    memory = _gauge(
+        "walkout_peak_memory_bytes", "The most memory so far.", health.peak_memory_bytes
+    )
     yield from (working, restarts, waiting, sent, dropped, stages, memory)
 
 
@@ -215,9 +317,12 @@ def _checkout_metrics(health: Health) -> Iterator[Metric]:
         ("walkout_open_baskets", "Sessions that go on.", health.open_baskets),
         ("walkout_open_reviews", "Reviews that wait for a person.", health.open_reviews),
     ):
-        gauge = GaugeMetricFamily(name, text)
-        gauge.add_metric([], float(value))
-        yield gauge
+        yield _gauge(name, text, value)
+    yield _gauge(
+        "walkout_oldest_review_age_seconds",
+        "How long the oldest open review has waited; 0 without one.",
+        health.oldest_review_s or 0.0,
+    )
     for name, text, value in (
         ("walkout_interactions", "Interaction events recorded.", health.interactions),
         ("walkout_receipts", "Receipts issued, corrected ones too.", health.receipts),

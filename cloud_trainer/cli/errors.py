@@ -13,6 +13,7 @@ from cloud_trainer.errors import WalkoutTrainerError
 from models.bundle import BundleError
 from models.catalogue import CatalogueError
 from models.photos import PhotoError
+from web.errors import WebError
 
 PROGRAM = "walkout-trainer"
 FAILED = 2
@@ -41,7 +42,7 @@ def plain_errors(
     def wrapped(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Returned:
         try:
             return command(*args, **kwargs)
-        except (WalkoutTrainerError, CatalogueError, BundleError, PhotoError) as err:
+        except (WalkoutTrainerError, WebError, CatalogueError, BundleError, PhotoError) as err:
             fail(str(err))
         except OSError as err:
             fail(f"{err.filename or 'the system'}: {err.strerror or err}")

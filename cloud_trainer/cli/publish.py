@@ -32,7 +32,7 @@ from cloud_trainer.publishing import (
     withdraw_release,
 )
 from cloud_trainer.store import open_store
-from models.delivery import RolloutPlan
+from models.delivery import Release, RolloutPlan
 
 
 def register(app: typer.Typer) -> None:
@@ -144,7 +144,7 @@ def _refresh(repository: Repository, as_json: bool) -> None:
     Console(soft_wrap=True, highlight=False).print(f"renewed {', '.join(map(escape, renewed))}")
 
 
-def _document(publication: Publication) -> dict[str, object]:
+def _document(publication: Publication[Release]) -> dict[str, object]:
     release = publication.release
     return {
         "category": release.category,
@@ -163,7 +163,7 @@ def _document(publication: Publication) -> dict[str, object]:
     }
 
 
-def _tell(publication: Publication) -> None:
+def _tell(publication: Publication[Release]) -> None:
     release = publication.release
     console = Console(soft_wrap=True, highlight=False)
     name = f"{escape(release.category)} release {release.release}"

@@ -2,8 +2,8 @@
 
 The parts: ``keys`` files that sign, ``roles`` who signs what, ``verifying`` what is believed,
 ``draft`` a change in the making, ``repository`` how it becomes visible as one step, ``judging``
-what is not published, ``releases`` publish and withdraw, ``plans`` who may run what, ``rotation``
-keys and expiries over the years, ``errors``.
+what is not published, ``releases`` publish and withdraw, ``software`` the devices' own, ``plans``
+who may run what, ``rotation`` keys and expiries over the years, ``errors``.
 
 Example::
 
@@ -33,6 +33,7 @@ from cloud_trainer.publishing.releases import (
 )
 from cloud_trainer.publishing.repository import Repository
 from cloud_trainer.publishing.rotation import RoleOverview, init_keys, overview, refresh, rotate
+from cloud_trainer.publishing.software import judge_wheels, publish_software
 
 __all__ = [
     "ROOT_NAME",
@@ -52,8 +53,10 @@ __all__ = [
     "current_plan",
     "init_keys",
     "judge_bundle",
+    "judge_wheels",
     "overview",
     "publish_bundle",
+    "publish_software",
     "published_releases",
     "read_release",
     "refresh",

@@ -112,7 +112,11 @@ class KeyRing:
 
     def by_id(self, keyid: str) -> StoredKey | None:
         """The key with this id, if its public half is here."""
-        return next((key for key in self.keys if key.public.keyid == keyid), None)
+        found = [key for key in self.keys if key.public.keyid == keyid]
+        if not found:
+            self._look()  # another process may have made it meanwhile
+            found = [key for key in self.keys if key.public.keyid == keyid]
+        return found[0] if found else None
 
     def make(self, role: str, *, locked: bool) -> StoredKey:
         """Make another key for a role, on the disk before it is used.

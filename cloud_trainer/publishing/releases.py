@@ -1,5 +1,7 @@
 """Publish a bundle as the next release of its category, and withdraw one.
 
+What is not a bundle travels in the same way: ``publish_edition`` is given what it is made of.
+
 A file is stored under its checksum and sent only where it is not there yet; networks moreover keep
 their path from release to release, so that devices do not fetch them again either. The number of a
 release comes from the signed state that the publication is based on: of two publishers at once, the
@@ -12,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar, cast
 
 from tuf.api.metadata import TargetFile, Targets
 
@@ -25,12 +27,14 @@ from cloud_trainer.store import ObjectStore
 from models.bundle import MANIFEST_NAME, Bundle, open_bundle
 from models.bundle.folder import record_of
 from models.delivery import (
+    SOFTWARE,
     DeliveryFormatError,
+    Edition,
     Release,
     RolloutPlan,
     bytes_to_fetch,
     category_role,
-    decode_release,
+    decode_edition,
     encode_release,
     release_of,
     release_path,
@@ -56,9 +60,13 @@ _NO_CANDIDATE: Final[Mapping[str, object]] = {
 # Called with bytes sent so far and bytes to send.
 Progress = Callable[[int, int], None]
 
+EditionT = TypeVar("EditionT", bound=Edition)
+# The edition of a number; asked again where another publisher took that number first.
+MakeEdition = Callable[[int], EditionT]
+
 
 @dataclass(frozen=True)
-class Publication:
+class Publication(Generic[EditionT]):
     """How a publication went.
 
     Attributes:
@@ -72,7 +80,7 @@ class Publication:
         plan: The rollout plan, where one was signed with it.
     """
 
-    release: Release
+    release: EditionT
     is_new: bool
     sent_bytes: int
     stored_bytes: int
@@ -98,13 +106,13 @@ class Withdrawal:
 
 
 @dataclass(frozen=True)
-class _Edition:
+class _Listed(Generic[EditionT]):
     """A release as put into a draft; what it costs is known only afterwards."""
 
-    release: Release
+    release: EditionT
     is_new: bool
     sent_bytes: int
-    previous: Release | None
+    previous: Edition | None
     plan: RolloutPlan | None
 
 
@@ -117,7 +125,7 @@ def publish_bundle(
     notes: str = "",
     progress: Progress | None = None,
     judge: Callable[[Bundle], None] = judge_bundle,
-) -> Publication:
+) -> Publication[Release]:
     """Publish a bundle as the next release of its category.
 
     The first release of a category is stable at once. Any other runs nowhere until a rollout plan
@@ -140,28 +148,84 @@ def publish_bundle(
         StoreError: The store cannot be read or written.
     """
     bundle = open_bundle(path)
+    category = bundle.manifest.category
     try:
-        require_category(bundle.manifest.category)
+        require_category(category)
     except DeliveryFormatError as err:
         raise ReleaseRefusedError(str(err)) from err
+    if category == SOFTWARE:
+        raise ReleaseRefusedError(
+            f"the category {SOFTWARE!r} is the devices' own software; give the bundle another one"
+        )
     judge(bundle)
-    repository.create(now)
-    committed = repository.commit(
-        lambda draft: _put_release(
-            repository, draft, bundle, now, everywhere=everywhere, notes=notes, progress=progress
-        ),
-        now,
+    record = record_of(bundle.path, MANIFEST_NAME)
+
+    def make(number: int) -> Release:
+        return release_of(
+            bundle.manifest,
+            (record.size_bytes, record.sha256),
+            release=number,
+            not_before=now.replace(microsecond=0),
+            notes=notes,
+        )
+
+    return publish_edition(
+        repository, category, make, bundle.path, now, everywhere=everywhere, progress=progress
     )
-    edition = committed.result
+
+
+def publish_edition(
+    repository: Repository,
+    category: str,
+    make: MakeEdition[EditionT],
+    folder: Path,
+    now: datetime,
+    *,
+    everywhere: bool = False,
+    locked: bool = False,
+    progress: Progress | None = None,
+) -> Publication[EditionT]:
+    """Publish whatever can travel as the next release of its category.
+
+    Args:
+        repository: Where to; begun where nothing was ever published there.
+        category: The category.
+        make: Says what the release is made of, given its number.
+        folder: Where its files lie, by the names that it has for them.
+        now: The time.
+        everywhere: Sign a plan as well that makes it the stable release of every device.
+        locked: Whether a key that is made for the category is locked with the passphrase.
+        progress: Called while files are sent.
+
+    Raises:
+        ReleaseRefusedError: What was published before has other content under the same name.
+        KeysError: A key is missing.
+        PublishingError: The repository cannot be believed.
+        StoreError: The store cannot be read or written.
+    """
+    repository.create(now)
+
+    def put(draft: Draft) -> _Listed[EditionT]:
+        role = category_role(category)
+        if role not in draft.roles():
+            if not repository.keys.of_role(role):
+                repository.keys.make(role, locked=locked)
+            draft.delegate(role, category, repository.keys, now)
+        return _put_release(
+            repository, draft, category, make, folder, now, everywhere=everywhere, progress=progress
+        )
+
+    committed = repository.commit(put, now)
+    listed = committed.result
     return Publication(
-        release=edition.release,
-        is_new=edition.is_new,
-        sent_bytes=edition.sent_bytes,
-        stored_bytes=edition.release.size_bytes - edition.sent_bytes,
-        previous=edition.previous.release if edition.previous else None,
-        update_bytes=bytes_to_fetch(edition.release, edition.previous),
+        release=listed.release,
+        is_new=listed.is_new,
+        sent_bytes=listed.sent_bytes,
+        stored_bytes=listed.release.size_bytes - listed.sent_bytes,
+        previous=listed.previous.release if listed.previous else None,
+        update_bytes=bytes_to_fetch(listed.release, listed.previous),
         metadata_bytes=committed.metadata_bytes,
-        plan=edition.plan,
+        plan=listed.plan,
     )
 
 
@@ -189,7 +253,7 @@ def withdraw_release(
     return repository.commit(lambda draft: _withdraw(draft, category, release, now, to), now).result
 
 
-def read_release(repository: Repository, category: str, release: int) -> Release:
+def read_release(repository: Repository, category: str, release: int) -> Edition:
     """A published release.
 
     Raises:
@@ -207,56 +271,45 @@ def published_releases(repository: Repository, category: str) -> tuple[int, ...]
 def _put_release(
     repository: Repository,
     draft: Draft,
-    bundle: Bundle,
+    category: str,
+    make: MakeEdition[EditionT],
+    folder: Path,
     now: datetime,
     *,
     everywhere: bool,
-    notes: str,
     progress: Progress | None,
-) -> _Edition:
-    category = bundle.manifest.category
-    role = category_role(category)
-    if role not in draft.roles():
-        if not repository.keys.of_role(role):
-            repository.keys.make(role, locked=False)
-        draft.delegate(role, category, repository.keys, now)
+) -> _Listed[EditionT]:
     published = releases_in(draft, category)
     newest = _release_in(draft, category, published[-1]) if published else None
-    release = _next_release(draft.role(role), bundle, now, notes)
+    release = make(_last_number(draft.role(category_role(category)), category) + 1)
     sent_bytes = 0
     is_new = newest is None or _contents(newest) != _contents(release)
     if newest is not None and not is_new:
-        release, newest = newest, None
+        # All releases of a category are of one kind.
+        release, newest = cast("EditionT", newest), None
         if len(published) > 1:
             newest = _release_in(draft, category, published[-2])
     else:
-        sent_bytes = _send(repository.store, bundle.path, release, progress)
+        sent_bytes = _send(repository.store, folder, release, progress)
         _list(draft, release)
     plan = _plan_for(draft, release, now, everywhere)
     if is_new:
         _forget_old(draft, category, plan or plan_in(draft, category))
-    return _Edition(release, is_new, sent_bytes, newest, plan)
+    return _Listed(release, is_new, sent_bytes, newest, plan)
 
 
-def _next_release(targets: Targets, bundle: Bundle, now: datetime, notes: str) -> Release:
+def _last_number(targets: Targets, category: str) -> int:
     last = targets.unrecognized_fields.get(_LAST, 0)
     if not isinstance(last, int):
-        raise RepositoryDamagedError(f"{_LAST} of {bundle.manifest.category} is no number")
-    record = record_of(bundle.path, MANIFEST_NAME)
-    return release_of(
-        bundle.manifest,
-        (record.size_bytes, record.sha256),
-        release=last + 1,
-        not_before=now.replace(microsecond=0),
-        notes=notes,
-    )
+        raise RepositoryDamagedError(f"{_LAST} of {category} is no number")
+    return last
 
 
-def _contents(release: Release) -> set[tuple[str, str]]:
+def _contents(release: Edition) -> set[tuple[str, str]]:
     return {(file.name, file.sha256) for file in release.files}
 
 
-def _send(store: ObjectStore, folder: Path, release: Release, progress: Progress | None) -> int:
+def _send(store: ObjectStore, folder: Path, release: Edition, progress: Progress | None) -> int:
     """Send the files that the store lacks; how many bytes that were."""
     keys = {file: stored_target(file.target, file.sha256) for file in release.files}
     lacking = [file for file, key in keys.items() if store.size_bytes(key) != file.length]
@@ -273,18 +326,24 @@ def _send(store: ObjectStore, folder: Path, release: Release, progress: Progress
     return total
 
 
-def _list(draft: Draft, release: Release) -> None:
+def _list(draft: Draft, release: Edition) -> None:
     """Put a release and its files into the list of its category."""
     role = category_role(release.category)
     targets = draft.edit(role)
     for file in release.files:
+        before = targets.targets.get(file.target)
+        if before is not None and before.hashes.get("sha256") != file.sha256:
+            raise ReleaseRefusedError(
+                f"{file.name} is published with another content already; what has changed needs "
+                "another version, and with it another name"
+            )
         targets.targets[file.target] = TargetFile(file.length, {"sha256": file.sha256}, file.target)
     draft.add(role, release_path(release.category, release.release), encode_release(release))
     targets.unrecognized_fields[_LAST] = release.release
 
 
 def _plan_for(
-    draft: Draft, release: Release, now: datetime, everywhere: bool
+    draft: Draft, release: Edition, now: datetime, everywhere: bool
 ) -> RolloutPlan | None:
     """The plan that goes with a release, put into the draft; ``None`` where none does."""
     before = plan_in(draft, release.category)
@@ -380,13 +439,13 @@ def _to_go_back_to(
     return older[-1]
 
 
-def _release_in(draft: Draft, category: str, release: int) -> Release:
+def _release_in(draft: Draft, category: str, release: int) -> Edition:
     if release not in releases_in(draft, category):
         raise ReleaseRefusedError(f"{category} has no release {release}")
     content = draft.fetch(category_role(category), release_path(category, release))
     if content is None:
         raise ReleaseRefusedError(f"{category} has no release {release}")
     try:
-        return decode_release(content)
+        return decode_edition(category, content)
     except DeliveryFormatError as err:
         raise RepositoryDamagedError(f"release {release} of {category}: {err}") from err

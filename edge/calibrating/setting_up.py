@@ -21,12 +21,13 @@ from edge.cameras.clock import RecordingStart, SystemClock
 from edge.cameras.newest import NewestFrame
 from edge.cameras.settings import open_camera
 from edge.config import StoreConfig
-from edge.dashboard.access import VIEWERS, Rule, rules
+from edge.dashboard.access import VIEWERS
 from edge.errors import CameraEndedError, CameraStalledError, ConfigError, NotThereError
 from edge.events import Frame
 from edge.workers import Pulse, Worker
 from models.catalogue import Catalogue, CatalogueError, load_catalogue
 from models.photos import PhotoError, read_photo
+from web.access import Rule, rules
 
 _IDLE_S: Final = 0.04
 _PHOTO_PX: Final = 240

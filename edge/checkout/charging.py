@@ -5,8 +5,9 @@ charged without a person; everything in doubt goes to review, never to a guess.
 
 A put-back adds something to what the cameras say: only what a session holds can come back from it.
 So where one session alone can hold the product, or a session can hold one of the candidates alone,
-that settles whose or what it was. "Can hold" counts lines and open reviews alike. What shoppers
-put back and nobody can hold goes to review and never makes a line negative; where staff stood
+that settles whose or what it was. "Can hold" counts lines and open reviews alike. And who alone put
+back what they can only have from a take that several may have done, did take it. What shoppers put
+back and nobody can hold goes to review and never makes a line negative; where staff stood
 beside them it was restocked, as no receipt depends on it.
 """
 
@@ -190,12 +191,14 @@ def _released(case: _Case, session: str, sku: str) -> tuple[Entry, ...]:
                 reason=reason,
             )
         )
-    for review in reversed(_takes_in_review(case.shop, session, sku)):
+    takes = _takes_in_review(case.shop, session, sku)
+    for review in reversed(takes):
         # Only a review that concerns no other shopper and is wholly explained may end without a
         # person: that it was staff who took the piece leaves none to put back.
         others = [each for each in review.sessions if each != session]
         concerned = [each for each in others if not _is_staff(case.shop, each)]
-        if left and not concerned and review.quantity <= left:
+        theirs = not concerned or (len(takes) == 1 and _can_only_be(review, case, sku))
+        if left and theirs and review.quantity <= left:
             left -= review.quantity
             entries.append(
                 ReviewSettled(
@@ -221,6 +224,14 @@ def _released(case: _Case, session: str, sku: str) -> tuple[Entry, ...]:
             )
         )
     return tuple(entries)
+
+
+def _can_only_be(take: Review, case: _Case, sku: str) -> bool:
+    """Whether the put-back shows whose take it was: what it was and who put it back is clear."""
+    events = (take.event, case.event)
+    return len(case.sessions) == 1 and all(
+        each.outcome == "accept" and each.sku == sku for each in events
+    )
 
 
 def _restocked(case: _Case, session: str) -> tuple[Entry, ...]:

@@ -48,6 +48,7 @@ from edge.checkout.handoff import basket_announcement, receipt_announcement, til
 from edge.checkout.ledger import Ledger
 from edge.checkout.message import OutgoingMessage, Receiver
 from edge.checkout.receipt import Receipt, Terms, check_prices, make_receipt
+from edge.checkout.remembering import remembered
 from edge.checkout.shop import Shop, fold
 from edge.errors import CheckoutError, LedgerConflictError
 from edge.events import InteractionEvent
@@ -90,6 +91,21 @@ class Desk:
     def shop(self) -> Shop:
         """The state at this moment; it never changes, the next step puts another in its place."""
         return self._shop
+
+    def forget(self, before_wall_s: float, now_s: float) -> int:
+        """Let go of visits that ended long ago; the ledger keeps them.
+
+        Args:
+            before_wall_s: See ``remembering.remembered``.
+            now_s: Likewise.
+
+        Returns:
+            How many were forgotten.
+        """
+        with self._stepping:
+            before = len(self._shop.baskets)
+            self._shop = remembered(self._shop, before_wall_s, now_s)
+            return before - len(self._shop.baskets)
 
     def name_of(self, sku: str) -> str:
         """What people call a product; one that is no longer sold has only its SKU."""

@@ -24,6 +24,7 @@ from edge.checkout.entries import canonical_json
 from edge.checkout.message import OutgoingMessage
 from edge.checkout.money import rounded
 from edge.checkout.receipt import Receipt, iso_utc
+from edge.tracing import traces_of
 from models.catalogue import Product
 
 PURCHASES: Final = "/v1/order/purchases"
@@ -62,9 +63,13 @@ def till_messages(
 
 
 def receipt_announcement(receipt: Receipt) -> OutgoingMessage:
-    """A receipt for subscribers, on ``receipts/<session>``."""
+    """A receipt for subscribers, on ``receipts/<session>``, with the traces of its lines."""
     return _announcement(
-        "receipt", receipt.session_id, receipt.receipt_id, receipt.model_dump(mode="json")
+        "receipt",
+        receipt.session_id,
+        receipt.receipt_id,
+        receipt.model_dump(mode="json"),
+        {"traces": traces_of(receipt)},
     )
 
 
@@ -174,7 +179,13 @@ def _to_till(
     )
 
 
-def _announcement(kind: str, session_id: str, cause: str, content: object) -> OutgoingMessage:
+def _announcement(
+    kind: str,
+    session_id: str,
+    cause: str,
+    content: object,
+    beside: Mapping[str, object] | None = None,
+) -> OutgoingMessage:
     # Ids become levels of topics, where / + and # would mean something.
     message_id = quote(f"{kind}.{cause}", safe="")
     envelope = {
@@ -182,6 +193,7 @@ def _announcement(kind: str, session_id: str, cause: str, content: object) -> Ou
         "message_id": message_id,
         "type": kind,
         kind: content,
+        **(beside or {}),
     }
     return OutgoingMessage(
         message_id=message_id,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.errors import LedgerConflictError, LedgerDamagedError, LedgerError
-from edge.transactions import whole_transaction
+from web.transactions import whole_transaction
 
 SCHEMA_VERSION: Final = 1
 _APPLICATION_ID: Final = 0x574C4B54  # "WLKT"

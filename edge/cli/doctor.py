@@ -22,6 +22,8 @@ from edge.cameras.clock import SystemClock
 from edge.cameras.pipelines import PACKAGE_OF_ELEMENT
 from edge.cameras.settings import CameraSettings, open_camera
 from edge.cli.errors import plain_errors
+from edge.cli.support_bundle import write_support_bundle
+from edge.config import StoreConfig
 from edge.config_file import load_config
 from edge.errors import CameraError, RuntimeUnavailableError
 from edge.runtime.choice import choose_backend
@@ -76,6 +78,22 @@ def doctor(
         typer.Argument(metavar="STORE.YAML", help="Also try the cameras of this shop."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.tar.gz",
+            help="Pack for whoever is to help: configuration without secrets, health, metrics, "
+            "versions, logs; no picture.",
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the ledger instead of the file's."),
+    ] = None,
+    log: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A file of the log, for --bundle; the journal is asked."),
+    ] = None,
 ) -> None:
     """Look at this device: GPU, software, decoders, cameras; say what is used and what is missing.
 
@@ -84,10 +102,12 @@ def doctor(
     machine = this_machine()
     settings = RuntimeSettings()
     cameras: list[Finding] = []
+    shop: tuple[Path, StoreConfig, Path] | None = None
     if store is not None:
         folder = store if store.is_dir() else store.parent
         config = load_config(store)
         settings = config.runtime
+        shop = folder, config, state or folder / config.state
         cameras = [of_camera(name, each, folder) for name, each in sorted(config.cameras.items())]
     findings = [
         *of_machine(machine),
@@ -95,6 +115,11 @@ def doctor(
         *of_decoders(machine),
         *cameras,
     ]
+    if bundle is not None:
+        names = write_support_bundle(
+            bundle, _document(machine, settings, findings), shop, log or []
+        )
+        typer.echo(f"{bundle}: {', '.join(names)}", err=True)
     if as_json:
         typer.echo(json.dumps(_document(machine, settings, findings), indent=2))
     else:

@@ -11,6 +11,7 @@ import typer
 
 from edge.errors import WalkoutEdgeError
 from models.bundle import BundleError
+from web.errors import WebError
 
 PROGRAM = "walkout-edge"
 FAILED = 2
@@ -39,7 +40,7 @@ def plain_errors(
     def wrapped(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Returned:
         try:
             return command(*args, **kwargs)
-        except (WalkoutEdgeError, BundleError) as err:
+        except (WalkoutEdgeError, WebError, BundleError) as err:
             fail(str(err))
         except OSError as err:
             fail(f"{err.filename or 'the system'}: {err.strerror or err}")

@@ -12,7 +12,7 @@ class JsonLines(logging.Formatter):
     """A log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record with its time in UTC, and the traceback where there is one."""
+        """The record with its time in UTC, its trace and its traceback where there is one."""
         at = datetime.fromtimestamp(record.created, timezone.utc)
         line = {
             "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -21,6 +21,9 @@ class JsonLines(logging.Formatter):
             "worker": record.threadName,
             "message": record.getMessage(),
         }
+        trace = getattr(record, "trace", None)
+        if trace is not None:
+            line["trace"] = trace
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -6,30 +6,27 @@ meanwhile: it sees every change at once.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from edge.cli.errors import plain_errors
 from edge.config import StoreConfig
 from edge.config_file import load_config
-from edge.dashboard.access import ROLES, SCOPES, Role, Scope
-from edge.dashboard.accounts import Accounts
-from edge.dashboard.accounts_file import ACCOUNTS_NAME, AccountsFile
-from edge.dashboard.audit import AuditLog
-from edge.dashboard.tokens import Tokens
-from edge.errors import AccountError
+from edge.dashboard.access import ROLES, SCOPES, WORDS, Role, Scope
+from web.accounts import Accounts
+from web.accounts_file import ACCOUNTS_NAME, AccountsFile
+from web.audit import AuditLog
+from web.errors import AccountError
+from web.terminal import TERMINAL, password_line, people_table, read_password, tokens_table
+from web.tokens import Tokens
 
-_TERMINAL: Final = "terminal"
 _DAY_S: Final = 86_400.0
 _people = typer.Typer(help="People who may sign in to the dashboard.", no_args_is_help=True)
 _tokens = typer.Typer(help="Tokens of applications that use the API.", no_args_is_help=True)
@@ -61,7 +58,7 @@ class _Books:
     audit: AuditLog
 
     def tell(self, action: str, about: str) -> None:
-        self.audit.add(_TERMINAL, action, about=about, address=_TERMINAL)
+        self.audit.add(TERMINAL, action, about=about, address=TERMINAL)
 
 
 @contextmanager
@@ -72,8 +69,8 @@ def _opened(store: Path, state: Path | None) -> Iterator[_Books]:
     with closing(AccountsFile(folder / ACCOUNTS_NAME)) as accounts:
         yield _Books(
             config,
-            Accounts(accounts, time.time),
-            Tokens(accounts, time.time),
+            Accounts(accounts, WORDS, time.time),
+            Tokens(accounts, WORDS, time.time),
             AuditLog(accounts, time.time),
         )
 
@@ -88,22 +85,19 @@ def add_person(
     state: _State = None,
 ) -> None:
     """Let somebody sign in; the password is printed once."""
-    password = _read_password() if from_stdin else None
+    password = read_password() if from_stdin else None
     with _opened(store, state) as books:
         drawn = books.accounts.add(name, _role(role), password)
         books.tell("added a person", f"{name} as {role}")
-    _say_password(name, drawn, from_stdin)
+    typer.echo(password_line(name, drawn, is_known=from_stdin))
 
 
 @_people.command("list")
 @plain_errors
 def list_people(store: _Store, state: _State = None) -> None:
     """Show who may sign in."""
-    table = Table("name", "role", "since", "last seen")
     with _opened(store, state) as books:
-        for each in books.accounts.people():
-            table.add_row(each.name, each.role, _day(each.created_at), _day(each.last_seen_at))
-    Console().print(table)
+        Console().print(people_table(books.accounts.people()))
 
 
 @_people.command("password")
@@ -112,11 +106,11 @@ def set_password(
     store: _Store, name: _Name, from_stdin: _FromStdin = False, state: _State = None
 ) -> None:
     """Give somebody another password; wherever they are signed in, that ends."""
-    password = _read_password() if from_stdin else None
+    password = read_password() if from_stdin else None
     with _opened(store, state) as books:
         drawn = books.accounts.set_password(name, password)
         books.tell("set a password", name)
-    _say_password(name, drawn, from_stdin)
+    typer.echo(password_line(name, drawn, is_known=from_stdin))
 
 
 @_people.command("role")
@@ -181,18 +175,8 @@ def create_token(
 @plain_errors
 def list_tokens(store: _Store, state: _State = None) -> None:
     """Show which tokens there are."""
-    table = Table("id", "name", "scopes", "since", "last used", "until")
     with _opened(store, state) as books:
-        for each in books.tokens.all():
-            table.add_row(
-                each.token_id,
-                each.name,
-                ", ".join(each.scopes),
-                _day(each.created_at),
-                _day(each.last_used_at),
-                _day(each.expires_at),
-            )
-    Console().print(table)
+        Console().print(tokens_table(books.tokens.all()))
 
 
 @_tokens.command("revoke")
@@ -221,15 +205,3 @@ def _scope(name: str) -> Scope:
         if each == name:
             return each
     raise AccountError(f"{name!r} is no scope; the scopes are {', '.join(SCOPES)}")
-
-
-def _read_password() -> str:
-    return sys.stdin.readline().rstrip("\r\n")
-
-
-def _say_password(name: str, password: str, is_known: bool) -> None:
-    typer.echo(f"{name} may sign in" + ("" if is_known else f" with {password} (shown this once)"))
-
-
-def _day(at: float | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")

@@ -44,13 +44,18 @@ from edge.shop.premises import Premises, open_premises
 from edge.shop.replay import Replayed
 from edge.shop.shelf_device import ShelfDevice
 from edge.shop.store import Store
+from edge.software.assembly import software_updates
+from edge.software.steps import SoftwareSeams
+from edge.supervision import Supervision
 from edge.updates.assembly import Updates, beside_a_shop
 from edge.workers import Crew, Worker, WorkerState
+from web.errors import WebError
 
 _LOGGER: Final = logging.getLogger(__name__)
 _CHECKS_EVERY_S: Final = 0.2
 _ENDS_WITHIN_S: Final = 10.0
 _STUCK: Final = 3
+_BEGIN_ANEW: Final = 75
 _WELL: Final = ("running", "ended")
 _NOT_CHARGED: Final = "; nothing it shows is charged without a person"
 
@@ -97,7 +102,20 @@ def run(
         kept = state or file.parent / config.state
         device: Store | ShelfDevice
         updates: Updates | None = None
+        restart = _Restart()
         if config.updates is not None:
+            software: SoftwareSeams | None = None
+            if config.updates.software is not None:
+                software = software_updates(
+                    config.updates.software,
+                    file,
+                    kept,
+                    os.environ,
+                    # Asked by a worker, so the device is there by then.
+                    occupied=lambda: _is_occupied(device),
+                    unwell=lambda: _unwell(device),
+                    restart=restart.ask,
+                )
             updates, live = opened.enter_context(
                 beside_a_shop(
                     config.updates,
@@ -109,6 +127,7 @@ def run(
                     busy=lambda: _decides(device),
                     threads=config.threads,
                     runtime=config.runtime.within(kept),
+                    software=software,
                 )
             )
             premises = replace(premises, recogniser=live)
@@ -125,7 +144,7 @@ def run(
                 stays_open=stay and page,
             )
         opened.callback(device.close)
-        process = _Process(device, premises, updates, file, for_s, stay and page, console)
+        process = _Process(device, premises, updates, file, for_s, stay and page, console, restart)
         if page:
             process.open_dashboard(opened, kept, port)
         problem = process.live()
@@ -133,12 +152,40 @@ def run(
             complain(f"{problem}; what was recorded is safe, start again")
             # Not typer.Exit: a stuck thread would be waited for.
             raise typer.Exit(_STUCK)
+        if restart.reason is not None:
+            raise typer.Exit(_BEGIN_ANEW)
         process.print_result()
 
 
 def _decides(device: Store | ShelfDevice) -> bool:
     """Whether something that was seen waits to be charged."""
     return any(each.spec is SIGHTINGS and each.waiting for each in device.queue_states())
+
+
+def _is_occupied(device: Store | ShelfDevice) -> bool:
+    """Whether a restart would cost somebody a review."""
+    return _decides(device) or (isinstance(device, Store) and bool(device.desk.shop.open_baskets()))
+
+
+def _unwell(device: Store | ShelfDevice) -> frozenset[str]:
+    """What does not work now."""
+    cameras = (each for each in device.camera_states() if each.status not in _WELL)
+    return frozenset(f"camera {each.camera}" for each in cameras)
+
+
+class _Restart:
+    """Somebody's wish that the process ends and is started anew.
+
+    Attributes:
+        reason: Why; ``None`` while nobody wishes it.
+    """
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+
+    def ask(self, reason: str) -> None:
+        """Wish it; from any thread."""
+        self.reason = reason
 
 
 class _Process:
@@ -153,6 +200,7 @@ class _Process:
         for_s: float | None,
         stays: bool,
         console: Console,
+        restart: _Restart,
     ) -> None:
         self._device = device
         self._premises = premises
@@ -161,6 +209,7 @@ class _Process:
         self._for_s = for_s
         self._stays = stays
         self._console = console
+        self._restart = restart
         self._dashboard: Dashboard | None = None
         self._bench: Bench | None = None
         self._crew: Crew | None = None
@@ -189,7 +238,7 @@ class _Process:
         around = Surroundings(state, self._file.parent, time.time, search=search, bench=self._bench)
         try:
             dashboard = Dashboard(shown, settings, around)
-        except (WalkoutEdgeError, OSError) as err:
+        except (WalkoutEdgeError, WebError, OSError) as err:
             _LOGGER.error("the dashboard is not served, the shop works without it: %s", err)
             return
         opened.callback(dashboard.close)
@@ -207,10 +256,10 @@ class _Process:
         if self._dashboard is not None and self._bench is not None:
             workers.append(Worker("calibrating", self._bench.run, restart="always"))
         crew = self._crew = Crew(workers, time.monotonic)
-        with self._signals():
+        with self._signals(), Supervision(os.environ, time.monotonic) as supervision:
             crew.start()
             try:
-                return self._watch(crew)
+                return self._watch(crew, supervision)
             finally:
                 crew.stop(_ENDS_WITHIN_S)
 
@@ -233,10 +282,11 @@ class _Process:
             return ShownStore(device, workers, self._updates)
         return ShownShelfDevice(device, workers, self._updates)
 
-    def _watch(self, crew: Crew) -> str | None:
+    def _watch(self, crew: Crew, supervision: Supervision) -> str | None:
         began_s = time.monotonic()
         while not self._told_to_stop.wait(_CHECKS_EVERY_S):
             crew.check()
+            supervision.look(crew.states)
             self._say_changes()
             if crew.failed is not None:
                 return crew.failed
@@ -247,6 +297,9 @@ class _Process:
                 self._device.finished()
                 self.print_result()
                 self._console.print("the recording is over; the dashboard stays until Ctrl-C")
+            if self._restart.reason is not None:
+                _LOGGER.info("starting anew: %s", self._restart.reason)
+                return None
             if self._for_s is not None and time.monotonic() - began_s >= self._for_s:
                 _LOGGER.info("%g s are over", self._for_s)
                 return None

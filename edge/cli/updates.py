@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -18,6 +19,7 @@ from rich.table import Table
 from edge.cameras.clock import SystemClock
 from edge.cli.errors import complain, plain_errors
 from edge.cli.logs import log_to_stderr
+from edge.rehearsal import rehearsed
 from edge.updates.assembly import Updates, install
 from edge.updates.live import PointerOnly
 from edge.updates.settings_file import load_update_settings
@@ -29,6 +31,7 @@ from models.delivery import CategoryStatus
 _CHECKS_EVERY_S: Final = 0.1
 _ENDS_WITHIN_S: Final = 10.0
 _STUCK: Final = 3
+_LITTLE_ROOM: Final = 1
 
 _commands = typer.Typer(help="Bundles that come to the device by themselves.")
 
@@ -88,6 +91,43 @@ def run_agent(
     if problem is not None:
         complain(f"{problem}; what serves is safe, start again")
         raise typer.Exit(_STUCK)
+
+
+@_commands.command("rehearse")
+@plain_errors
+def rehearse(
+    store: Annotated[Path, typer.Argument(metavar="STORE.YAML", help="The shop, or its folder.")],
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="DIR", help="Folder of the ledger instead of the file's."),
+    ] = None,
+) -> None:
+    """Open all that a start of this shop needs, and start nothing.
+
+    A release of the software is asked this before it is ever started: the configuration and what it
+    names, the networks of the bundles that serve with their golden crops, the ledger. A shop may
+    run meanwhile.
+    """
+    file = store / "store.yaml" if store.is_dir() else store
+    typer.echo(rehearsed(file, state))
+
+
+@_commands.command("room")
+@plain_errors
+def room(
+    store: Annotated[Path, typer.Argument(metavar="STORE.YAML", help="The shop, or its folder.")],
+    at_least: Annotated[
+        float, typer.Option("--at-least", min=0, max=100, metavar="PERCENT", help="Of the disk.")
+    ] = 10.0,
+) -> None:
+    """Say how much room the shop's disk has; ends with 1 where it is less than is asked for."""
+    folder = store if store.is_dir() else store.parent
+    disk = shutil.disk_usage(folder)
+    percent = 100.0 * disk.free / disk.total
+    typer.echo(f"{folder}: {disk.free / 1e9:.1f} GB of {disk.total / 1e9:.1f} are free")
+    if percent < at_least:
+        complain(f"only {percent:.1f} % of the disk are free, {at_least:g} % are asked for")
+        raise typer.Exit(_LITTLE_ROOM)
 
 
 def _work(crew: Crew, for_s: float | None) -> str | None:

@@ -19,9 +19,8 @@ from starlette.types import ASGIApp
 from edge.calibrating import setting_up
 from edge.calibrating.bench import Bench
 from edge.config import PageSettings
-from edge.dashboard import assets, calibrating, entering, pages, people, seeing, shopper
-from edge.dashboard.accounts import Accounts, SessionLimits
-from edge.dashboard.accounts_file import ACCOUNTS_NAME, AccountsFile
+from edge.dashboard import calibrating, pages, seeing, shopper
+from edge.dashboard.access import WORDS
 from edge.dashboard.api import (
     cameras,
     device,
@@ -35,21 +34,26 @@ from edge.dashboard.api import (
     sessions,
 )
 from edge.dashboard.api import live as live_api
-from edge.dashboard.app import Routed, Site, make_app
-from edge.dashboard.audit import AuditLog
+from edge.dashboard.app import ABOUT
 from edge.dashboard.basket_links import BasketLinks, read_or_make_key
-from edge.dashboard.entering import CookieSettings, SignInLimits
-from edge.dashboard.gate import Doorkeeping
 from edge.dashboard.live import LiveFeed
-from edge.dashboard.origins import OwnNames
-from edge.dashboard.rendering import Rendering
-from edge.dashboard.serve import Encryption, WebServer
+from edge.dashboard.rendering import rendering_of
 from edge.dashboard.shown import ShownShop
-from edge.dashboard.tokens import Tokens
 from edge.dashboard.views.floor import StoreCard
+from edge.errors import NotThereError
 from edge.search.product_sets import ProductSets
 from edge.search.searching import VisualSearch
 from edge.workers import Pulse, Worker
+from web import assets, entering, entrance, people
+from web.accounts import Accounts, SessionLimits
+from web.accounts_file import ACCOUNTS_NAME, AccountsFile
+from web.app import Routed, Site, make_app
+from web.audit import AuditLog
+from web.entering import CookieSettings, SignInLimits
+from web.gate import Doorkeeping
+from web.origins import OwnNames
+from web.serve import Encryption, WebServer
+from web.tokens import Tokens
 
 _LOGGER: Final = logging.getLogger(__name__)
 _LINKS_KEY: Final = "basket-links.key"
@@ -101,19 +105,14 @@ class Dashboard:
             file = AccountsFile(around.state / ACCOUNTS_NAME)
             opened.callback(file.close)
             self._limits = SessionLimits(settings.idle_s, settings.longest_s)
-            self.accounts: Final = Accounts(file, around.wall_time_s, self._limits)
-            self.tokens: Final = Tokens(file, around.wall_time_s)
+            self.accounts: Final = Accounts(file, WORDS, around.wall_time_s, self._limits)
+            self.tokens: Final = Tokens(file, WORDS, around.wall_time_s)
             self.audit: Final = AuditLog(file, around.wall_time_s)
             self._is_encrypted = settings.certificate is not None
             self._names = OwnNames((*settings.names, *_machine_names()))
             self.links: Final = BasketLinks(read_or_make_key(around.state / _LINKS_KEY))
             self._sets = ProductSets(around.state / _SETS)
-            self._rendering = Rendering(
-                store_name=card.name,
-                locale=card.locale,
-                currency=card.currency,
-                timezone=card.timezone,
-            )
+            self._rendering = rendering_of(card)
             self.server: Final = WebServer(
                 self._application,
                 settings.host,
@@ -163,25 +162,36 @@ class Dashboard:
         keeping = Doorkeeping(
             self.accounts, self.tokens, self.audit, self._names, cookie.name, is_closing
         )
-        return make_app([*self._doors(cookie), *self._rooms(), *self._workshop()], keeping)
+        return make_app([*self._doors(cookie), *self._rooms(), *self._workshop()], keeping, ABOUT)
 
     def _doors(self, cookie: CookieSettings) -> tuple[Routed, ...]:
         """Who comes in, and the people behind it."""
         return (
             (
                 entering.router(self.accounts, self.audit, cookie, self._around.sign_in),
-                entering.RULES,
+                entering.rules_for(WORDS),
             ),
-            (people.router(self.accounts, self.tokens, self.audit), people.RULES),
+            (
+                people.router(self.accounts, self.tokens, self.audit, WORDS),
+                people.rules_for(WORDS),
+            ),
         )
 
     def _rooms(self) -> tuple[Routed, ...]:
         """What there is to see."""
         shop, rendering = self._shop, self._rendering
         if isinstance(shop, StoreCard):
+            here = (
+                (setting_up.router(), setting_up.RULES)
+                if self._around.search is None
+                else (
+                    search.router(self._around.search, self._sets, _no_camera),
+                    search.RULES,
+                )
+            )
             return (
-                (setting_up.router(), setting_up.RULES),
-                (pages.entrance(rendering), pages.ENTRANCE_RULES),
+                here,
+                (entrance.router(rendering), entrance.RULES),
                 (assets.router(rendering.assets), assets.RULES),
             )
         return (
@@ -199,6 +209,7 @@ class Dashboard:
                 search.router(self._around.search, self._sets, shop.camera_picture),
                 search.RULES,
             ),
+            (entrance.router(rendering), entrance.RULES),
             (pages.router(shop, rendering), pages.RULES),
             (seeing.router(rendering), seeing.RULES),
             (shopper.router(shop, self.links, rendering), shopper.RULES),
@@ -214,6 +225,11 @@ class Dashboard:
 
     def _application(self, is_closing: Callable[[], bool]) -> ASGIApp:
         return self.site(is_closing).asgi
+
+
+def _no_camera(name: str, width_px: int) -> bytes:
+    """Pictures are handed in where there is no shop."""
+    raise NotThereError(f"there is no camera {name} here; send a picture")
 
 
 def _machine_names() -> tuple[str, ...]:

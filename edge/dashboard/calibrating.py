@@ -24,9 +24,7 @@ from calibration.page import Paper
 from calibration.pictures import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from calibration.wizard.work import Board, Grid
 from edge.calibrating.bench import Bench
-from edge.dashboard.access import TECHNICIANS, Rule, rules
-from edge.dashboard.api.asking import Name, refusals, who
-from edge.dashboard.rendering import Rendering
+from edge.dashboard.access import TECHNICIANS
 from edge.dashboard.views.calibrating import (
     CameraShape,
     CheckShape,
@@ -47,6 +45,9 @@ from edge.dashboard.views.calibrating import (
     fixture_of,
     shop_shape,
 )
+from web.access import Rule, rules
+from web.asking import Name, refusals, who
+from web.rendering import Rendering
 
 _API: Final = "/api/v1/calibration"
 _CAMERA: Final = f"{_API}/cameras/{{name}}"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
 
-from edge.dashboard.access import ADMINS, VIEWERS, Rule, rules
-from edge.dashboard.rendering import Rendering
+from edge.dashboard.access import ADMINS, VIEWERS
 from edge.dashboard.shown import ShownShop
+from web.access import Rule, rules
+from web.rendering import Rendering
 
 RULES: Final[tuple[Rule, ...]] = (
     *rules("GET", "/", VIEWERS),
@@ -28,9 +29,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *rules("GET", "/api", VIEWERS),
     *rules("GET", "/people", ADMINS),
     *rules("GET", "/audit", ADMINS),
-    *rules("GET", "/sign-in", anyone=True),
 )
-ENTRANCE_RULES: Final[tuple[Rule, ...]] = rules("GET", "/sign-in", anyone=True)
 
 
 def router(shop: ShownShop, rendering: Rendering) -> APIRouter:
@@ -69,8 +68,6 @@ def router(shop: ShownShop, rendering: Rendering) -> APIRouter:
             camera=name,
         )
 
-    routes.routes.extend(entrance(rendering).routes)
-
     add("/review", "review.html", "review", "why")
     add("/receipts", "receipts.html", "receipts")
     add("/stock", "stock.html", "stock")
@@ -81,28 +78,3 @@ def router(shop: ShownShop, rendering: Rendering) -> APIRouter:
     add("/people", "people.html", "people")
     add("/audit", "audit.html", "audit")
     return routes
-
-
-def entrance(rendering: Rendering) -> APIRouter:
-    """The sign-in page alone."""
-    routes = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
-
-    @routes.get("/sign-in")
-    def sign_in(request: Request) -> Response:
-        wanted = request.query_params.get("next", "/")
-        if request.state.asking is not None:
-            return RedirectResponse(wanted if _is_own_place(wanted) else "/", 303)
-        beginning: dict[str, object] = {
-            "because": request.query_params.get("because"),
-            # Whoever follows a link from elsewhere comes without the strict cookie. A step from
-            # this page to itself brings it along, and the line above lets them in.
-            "from_elsewhere": request.headers.get("sec-fetch-site") == "cross-site",
-        }
-        return rendering.page(request, "sign-in.html", sections=("sign_in",), page=beginning)
-
-    return routes
-
-
-def _is_own_place(wanted: str) -> bool:
-    """Whether an address is a path of this server; ``//elsewhere`` is another one's."""
-    return wanted.startswith("/") and not wanted.startswith(("//", "/\\"))

@@ -12,8 +12,9 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from edge.dashboard.access import VIEWERS, Rule, rules
-from edge.dashboard.rendering import Rendering
+from edge.dashboard.access import VIEWERS
+from web.access import Rule, rules
+from web.rendering import Rendering
 
 RULES: Final[tuple[Rule, ...]] = rules("GET", "/see", VIEWERS)
 

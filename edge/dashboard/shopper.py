@@ -18,13 +18,13 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import Field
 
-from edge.dashboard.access import Rule, rules
 from edge.dashboard.basket_links import BasketLinks
-from edge.dashboard.rendering import Rendering
 from edge.dashboard.shown import ShownShop
-from edge.dashboard.views.shape import Refusal, Shape
 from edge.dashboard.views.shopper import ShopperView
 from edge.errors import CheckoutError
+from web.access import Rule, rules
+from web.rendering import Rendering
+from web.shape import Refusal, Shape
 
 RULES: Final[tuple[Rule, ...]] = (
     *rules("GET", "/s/{link}", anyone=True),

@@ -19,7 +19,6 @@ from edge.dashboard.views.products import ShownProduct
 from edge.dashboard.views.receipts import ReceiptBrief, SessionReceipts, ShownDispute
 from edge.dashboard.views.reviews import ReviewVerdict, ShownReview
 from edge.dashboard.views.serving import ShownModels
-from edge.dashboard.views.shape import Listed
 from edge.dashboard.views.shopper import ShopperView
 from edge.dashboard.views.stats import Stats
 from edge.dashboard.views.stock import ShownStock
@@ -27,6 +26,7 @@ from edge.events import Frame, InteractionKind
 from edge.health import Health
 from edge.shop.checkin import AskedCheckIn
 from edge.tracking.session import CheckIn
+from web.shape import Listed
 
 Wanted = Literal["open", "settled", "all"]
 

@@ -5,6 +5,7 @@ Owns what a hub, a shelf device and a device that does everything have in common
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -29,11 +30,10 @@ from edge.dashboard.views.health import ShownHealth, health_shape
 from edge.dashboard.views.products import ShownProduct, photo_urls, product_shape
 from edge.dashboard.views.reviews import Offers
 from edge.dashboard.views.serving import ShownModels, category_shape, without_updates
-from edge.dashboard.views.shape import Listed, money, page_of
 from edge.dashboard.views.stats import Stats, stats_shape
 from edge.errors import NotThereError
 from edge.events import Frame
-from edge.health import Health
+from edge.health import Health, UpdatesHealth
 from edge.shop.shelf_device import ShelfDevice
 from edge.shop.store import Store
 from edge.tracking.watch import FloorMoment
@@ -43,6 +43,7 @@ from edge.workers import WorkerState
 from models.bundle import Bundle, BundleError
 from models.catalogue import Catalogue, CatalogueError, load_catalogue
 from models.photos import PhotoError, read_photo
+from web.shape import Listed, money, page_of
 
 _PHOTO_QUALITY: Final = 85
 _PHOTOS_KEPT: Final = 256
@@ -88,6 +89,25 @@ class ShownDevice(ABC):
     @abstractmethod
     def health(self) -> Health:
         """How the device is, for machines."""
+
+    def _disk_bytes(self) -> tuple[int, int]:
+        """Size and free room of the disk that state is on."""
+        disk = shutil.disk_usage(self._device.state)
+        return disk.total, disk.free
+
+    def _updates_health(self) -> UpdatesHealth | None:
+        """How the update agent is."""
+        if self._updates is None:
+            return None
+        installation, agent = self._updates.installation, self._updates.agent
+        trouble = "; ".join(filter(None, (agent.store_trouble, agent.clock_trouble)))
+        return UpdatesHealth(
+            trouble=trouble or None,
+            serving={each: installation.served(each).release for each in agent.categories},
+            quarantined={
+                each: len(installation.journal.quarantined(each)) for each in agent.categories
+            },
+        )
 
     @abstractmethod
     def _moment(self) -> FloorMoment | None:

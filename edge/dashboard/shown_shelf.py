@@ -5,11 +5,12 @@ Baskets, receipts, reviews and people are the hub's; whoever asks for them here 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Final, NoReturn
 
 from edge.dashboard.shown import Wanted
-from edge.dashboard.shown_device import ShownDevice
+from edge.dashboard.shown_device import ShownDevice, walkout_version
 from edge.dashboard.views.baskets import ShownBasket
 from edge.dashboard.views.events import ShownEvent
 from edge.dashboard.views.floor import ShownShopper
@@ -18,7 +19,6 @@ from edge.dashboard.views.labelled import LabelledEvent
 from edge.dashboard.views.live import CameraBrief, LiveState
 from edge.dashboard.views.receipts import ReceiptBrief, SessionReceipts, ShownDispute
 from edge.dashboard.views.reviews import ReviewVerdict, ShownReview
-from edge.dashboard.views.shape import Listed
 from edge.dashboard.views.shopper import ShopperView
 from edge.dashboard.views.stock import ShownStock, stock_shape
 from edge.errors import CheckoutError
@@ -31,6 +31,7 @@ from edge.tracking.session import CheckIn
 from edge.tracking.watch import FloorMoment
 from edge.updates.assembly import Updates
 from edge.workers import WorkerState
+from web.shape import Listed
 
 _ELSEWHERE: Final = "this is a shelf device and knows of no {}; ask the shop's hub"
 
@@ -87,6 +88,10 @@ class ShownShelfDevice(ShownDevice):
             receipts=0,
             peak_memory_bytes=peak_memory_bytes(),
             link_trouble=device.link_trouble(),
+            disk_bytes=self._disk_bytes(),
+            wall_time_s=time.time(),
+            updates=self._updates_health(),
+            version=walkout_version(),
         )
 
     def stock(self) -> ShownStock:

@@ -12,13 +12,13 @@ from typing import Final
 
 from edge.checkout.basket import Moment, Review
 from edge.checkout.correcting import Verdict
-from edge.checkout.entries import Entry
+from edge.checkout.entries import Entry, InteractionRecorded
 from edge.checkout.message import Receiver
 from edge.checkout.outbox import OutboxCounts
 from edge.checkout.receipt_page import embedded_pictures, receipt_page
 from edge.checkout.shop import Dispute, Shop
 from edge.dashboard.shown import Wanted
-from edge.dashboard.shown_device import ShownDevice
+from edge.dashboard.shown_device import ShownDevice, walkout_version
 from edge.dashboard.views.baskets import ShownBasket, basket_shape
 from edge.dashboard.views.events import ShownEvent, event_shape
 from edge.dashboard.views.floor import ShownShopper, shoppers_of
@@ -34,7 +34,6 @@ from edge.dashboard.views.receipts import (
     session_receipts,
 )
 from edge.dashboard.views.reviews import ReviewVerdict, ShownReview, queue_of, review_shape
-from edge.dashboard.views.shape import Listed, money, page_of
 from edge.dashboard.views.shopper import ShopperView, shopper_view
 from edge.dashboard.views.stock import ShownStock, stock_of_ledger, stock_shape
 from edge.errors import CheckoutError, NotThereError
@@ -48,6 +47,7 @@ from edge.tracking.session import CheckIn
 from edge.tracking.watch import FloorMoment
 from edge.updates.assembly import Updates
 from edge.workers import WorkerState
+from web.shape import Listed, money, page_of
 
 _SHOWN_LIVE: Final = 12
 _COUNTS_EVERY_S: Final = 2.0
@@ -123,7 +123,18 @@ class ShownStore(ShownDevice):
             receipts=sum(len(versions) for versions in shop.receipts.values()),
             peak_memory_bytes=peak_memory_bytes(),
             devices=store.device_states(),
+            oldest_review_s=self._oldest_review_s(),
+            disk_bytes=self._disk_bytes(),
+            wall_time_s=time.time(),
+            updates=self._updates_health(),
+            version=walkout_version(),
         )
+
+    def _oldest_review_s(self) -> float | None:
+        opened_s = (each.opened_at.captured_at_s for each in self._shop.open_reviews())
+        oldest_s = min(opened_s, default=None)
+        # Those from before the machine was started are older than its clock.
+        return None if oldest_s is None else max(0.0, self._store.now_s() - oldest_s)
 
     def stock(self) -> ShownStock:
         """The live planogram."""
@@ -151,7 +162,7 @@ class ShownStore(ShownDevice):
             if kind in (None, each.event.kind) and camera in (None, each.event.camera)
         ]
         part, following = page_of(found, (each.event.event_id for each in found), after, limit)
-        items = tuple(event_shape(each, shop, self.name_of) for each in part)
+        items = tuple(self._shown_event(each, shop) for each in part)
         return Listed[ShownEvent](items=items, next=following)
 
     def reviews(
@@ -349,7 +360,10 @@ class ShownStore(ShownDevice):
     def _latest(self) -> Iterator[ShownEvent]:
         shop = self._shop
         newest = reversed(list(shop.interactions.values()))
-        return (event_shape(each, shop, self.name_of) for each in newest)
+        return (self._shown_event(each, shop) for each in newest)
+
+    def _shown_event(self, recorded: InteractionRecorded, shop: Shop) -> ShownEvent:
+        return event_shape(recorded, shop, self.name_of, self._store.config.store.id)
 
     def _asked_about(self) -> tuple[int, int]:
         shop = self._shop

@@ -6,6 +6,7 @@ it by nearly the same, whatever the camera's angle), so that pieces can be compa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
@@ -121,3 +122,25 @@ def alike(one: Above, other: Above, where: Mask) -> float:
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     norm = float(np.sqrt((a**2).sum() * (b**2).sum()))
     return float((a * b).sum() / norm) if norm > 1e-6 else 0.0
+
+
+def alike_aside(
+    one: tuple[Above, Mask], other: tuple[Above, Mask], mostly: float, asides: Sequence[int]
+) -> float | None:
+    """How alike two pictures of one size are at best, the other one moved a little aside.
+
+    Args:
+        one: A picture, and which of its cells count.
+        other: Another, and which of its cells can be compared.
+        mostly: The share of the first's cells that must be comparable.
+        asides: By how many cells it may be moved along the front.
+
+    Returns:
+        At least 0; ``None`` where too few cells can be compared.
+    """
+    needed, best = mostly * np.count_nonzero(one[1]), None
+    for by in asides:
+        both = one[1] & np.roll(other[1], by, axis=1)
+        if np.count_nonzero(both) >= needed:
+            best = max(best or 0.0, alike(one[0], np.roll(other[0], by, axis=1), both))
+    return best

@@ -21,6 +21,8 @@ Mask = NDArray[np.bool_]
 Direction = Literal["vanished", "appeared", "unclear"]
 
 _CLEAR_LEAD: Final = 0.06
+_CRUMBS_LEAD: Final = 0.12
+_CRUMBS: Final = 0.5  # of the hull around them
 _CLEAR_FOOT: Final = 0.12
 _STILL_THERE: Final = 0.7
 _MOVED_BY: Final = 0.12  # of its size
@@ -120,7 +122,7 @@ def _change(view: FacingsView, opening: int, mask: Mask, before: Picture, after:
     facing = view.facing_at(opening, u_m)
     direction: Direction = "unclear"
     if (
-        abs(lead) >= _CLEAR_LEAD
+        abs(lead) >= (_CRUMBS_LEAD if is_crumbs(mask) else _CLEAR_LEAD)
         and same_outlines(mask, before, after) < _SAME_OUTLINES
         and not _is_a_rim(view.facings[facing], mask, width_m)
     ):
@@ -165,6 +167,18 @@ def _is_a_rim(facing: Facing, mask: Mask, width_m: float) -> bool:
     half_m = half_px * width_m / (columns.max() - columns.min() + 1)
     narrow = width_m < 0.35 * facing.width_m / facing.capacity
     return bool(half_m < (2 * _THIN_M if narrow else _THIN_M))
+
+
+def is_crumbs(mask: Mask) -> bool:
+    """Whether a change is scattered pixels rather than the shape of a piece.
+
+    A highlight or a shadow that has moved on an uneven surface leaves such. A piece before goods
+    that look like it may, too, and then its outline must be the clearer.
+    """
+    around = np.zeros(mask.shape, np.uint8)
+    points = np.argwhere(mask)[:, ::-1].astype(np.int32)
+    cv2.fillConvexPoly(around, np.asarray(cv2.convexHull(points), np.int32), 1)
+    return bool(np.count_nonzero(mask) < _CRUMBS * np.count_nonzero(around))
 
 
 def outline_lead(mask: Mask, before: Picture, after: Picture, *, foot: bool = False) -> float:

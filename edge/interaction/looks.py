@@ -114,6 +114,12 @@ class Gallery:
         return {sku: max(look.alike(each) for each in looks) for sku, looks in self.looks.items()}
 
 
+def colours_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Share of pixels, uint8 BGR ``(N, 3)``, by lightness and colour, ``(5, 10, 10)``."""
+    counts = _counts(_lab(np.ascontiguousarray(pixels[None]))[0])
+    return np.asarray(counts / counts.sum(), np.float32)
+
+
 def _lab(picture: Picture) -> NDArray[np.float32]:
     """CIE L*a*b* of a BGR picture, L 0 to 100."""
     scaled = picture.astype(np.float32) / 255

@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 
 from edge.interaction.compare import Change
 from edge.interaction.facings import FacingsView
+from edge.interaction.sleeves import Sleeve
 
 Mask = NDArray[np.bool_]
+Picture = NDArray[np.uint8]
 
 _BODY_M: Final = 0.5  # how far from the front people stand
 _ARM_PLANE_M: Final = 0.3  # how far before the front the arm is on its way
 _ALONG_M: Final = (0.35, 0.6)  # the part of the arm that tells, from the piece
+_SLEEVE_M: Final = ((0.1, 0.35), (0.35, 0.7))  # hand and sleeve, then sleeve and shoulder
 _FACING_SD_M: Final = 0.24  # of standing beside the piece that one takes
 _ARM_SD_M: Final = 0.15
 _LEAST_CELLS: Final = 6
@@ -75,18 +78,50 @@ class ArmView:
             )
         return Origin(self._view.before_front(change.fixture, u_m, _BODY_M), sd_m)
 
+    def sleeve(
+        self, camera: str, change: Change, seen: Sequence[tuple[Mask, Picture]]
+    ) -> Sleeve | None:
+        """What the arm behind a change looks like.
+
+        Args:
+            camera: Its name.
+            change: The change.
+            seen: What moved before the fixture around the moment of contact, and a picture of it,
+                uint8 BGR of any size, a pair a frame.
+
+        Returns:
+            ``None`` where too little of an arm was seen.
+        """
+        pixels = []
+        for mask, picture in seen:
+            height, width = mask.shape
+            along_m, cell_m = self._plane(change.fixture, (width, height))
+            piece, arm = self._piece(change, mask), mask & np.isfinite(along_m)
+            for least_m, most_m in _SLEEVE_M:
+                ring = _ring(arm, piece, least_m / cell_m, most_m / cell_m)
+                size_px = picture.shape[1], picture.shape[0]
+                where = cv2.resize(ring.astype(np.uint8), size_px, interpolation=cv2.INTER_NEAREST)
+                pixels.append(np.asarray(picture[where > 0], np.uint8))
+        return Sleeve.of(camera, pixels)
+
     def _arm(self, change: Change, mask: Mask) -> tuple[float, float] | None:
         """Where an arm is along the front, an arm's length from the piece, and its spread."""
         height, width = mask.shape
         along_m, cell_m = self._plane(change.fixture, (width, height))
-        small = cv2.resize(
-            change.mask.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA
-        )
-        piece = cv2.dilate((small > 60).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        piece = self._piece(change, mask)
         ring = _ring(mask & np.isfinite(along_m), piece, *(each / cell_m for each in _ALONG_M))
         if np.count_nonzero(ring) < _LEAST_CELLS:
             return None
         return float(np.median(along_m[ring])), float(along_m[ring].std())
+
+    @staticmethod
+    def _piece(change: Change, mask: Mask) -> Mask:
+        """Where the piece is, in cells of a mask."""
+        height, width = mask.shape
+        small = cv2.resize(
+            change.mask.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA
+        )
+        return np.asarray(cv2.dilate((small > 60).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
     def _plane(self, fixture: str, size_px: tuple[int, int]) -> tuple[NDArray[np.float64], float]:
         """Where cells meet the plane that arms are in, along the front, and how wide a cell is."""

@@ -122,6 +122,20 @@ class ReachLog:
         around = cv2.dilate(often, np.ones((3, 3), np.uint8)) > 0
         return tuple(self._unpacked(moment.foreground) & around for moment in near)
 
+    def seen_reaching(self, at_s: float) -> tuple[tuple[Mask, Picture], ...]:
+        """``reaching`` with pictures of the same frames, as far as they are still there.
+
+        Returns:
+            bool ``(H / 4, W / 4)`` with uint8 BGR ``(H / 3, W / 3, 3)``, in the order of time.
+        """
+        times = (moment.at_s for moment in self._moments if abs(moment.at_s - at_s) <= _AROUND_S)
+        pictures = dict(self._pictures)
+        return tuple(
+            (mask, pictures[moment_s])
+            for moment_s, mask in zip(times, self.reaching(at_s), strict=True)
+            if moment_s in pictures
+        )
+
     def _turned(
         self, change: Mask, before: Picture, after: Picture, from_s: float, to_s: float
     ) -> tuple[float, float] | None:

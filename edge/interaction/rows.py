@@ -19,11 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.planogram import Facing
-from edge.interaction.above import CELL_M, Above, Mask, alike, from_above
+from edge.interaction.above import CELL_M, Above, Mask, alike_aside, from_above
 from edge.interaction.columns import Layout, Standing, by_column, fronts, layouts, left_in_column
 from edge.interaction.compare import Change
 from edge.interaction.facings import FacingsView
-from edge.interaction.lengths import LENGTHS_M, TEMPLATES_M, fits_length, usual_lengths
+from edge.interaction.lengths import (
+    LENGTHS_M,
+    TEMPLATES_M,
+    fits_length,
+    repeats_after,
+    usual_lengths,
+)
 
 Picture = NDArray[np.uint8]
 
@@ -38,9 +44,12 @@ _PITCH_SPREAD: Final = 0.35
 _OFF_M: Final = 0.007
 _GAP_OFF_M: Final = 0.011
 _GAP_WRONG: Final = 0.2
+_HARDLY_NEARER: Final = 0.8  # than what a change repeats after
 _SPURIOUS: Final = 0.01  # how easily what stands there looks like a row behind and is none
 _PARTLY: Final = 0.35  # of a template must be in sight
-_ENOUGH_M: Final = 0.024  # of a piece's front has to be in sight to know it
+_ASIDES: Final = (-2, 0, 2)  # cells that the pieces of a column stand aside of each other
+_ENOUGH_M: Final = max(TEMPLATES_M)  # of a piece has to be in sight to know it again
+_WHOLLY: Final = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,19 +115,21 @@ def count(
         return Counted(((1, 1.0),), pitch)
     foremost = fronts(view, change, shown)
     options = layouts(facing, foremost, max(change.width_m, _LEAST_PITCH_M))
-    behind = rows_behind(with_object, without, inside, seen, facing.depth_m)
+    again_m = repeats_after(with_object, inside, max(change.width_m, _LEAST_PITCH_M))
+    nearest_m = max(_LEAST_PITCH_M, _HARDLY_NEARER * (again_m or 0.0))
+    behind = rows_behind(with_object, without, inside, seen, facing.depth_m, nearest_m)
     likeliest = max(options, key=lambda each: each.weight)
     foremost = by_column(facing, foremost, likeliest)
     staggered = _fits_staggered(change, foremost)
     belief = _belief(options, facing, change, pitch, 0.0) * staggered
-    long_as = fits_length(with_object, inside, seen, change.width_m, _PITCHES_M, len(_PRIOR))
-    weights = np.array(_PRIOR)
+    long_as = fits_length(inside, seen, change.width_m, _PITCHES_M, len(_PRIOR), again_m)
+    weights = np.array(_PRIOR)[:, None, None]
     if vanished:
-        pitch_m = float(_PITCHES_M[belief.sum(axis=0).argmax()])
+        usual = np.array(_PRIOR)[:, None, None] * long_as * belief
+        pitch_m = float(_PITCHES_M[usual.sum(axis=(0, 1)).argmax()])
         held = left_in_column(foremost, likeliest, pitch_m, pieces)
-        hidden = [not _shows(seen, number * pitch_m) for number in range(1, len(_PRIOR) + 1)]
-        weights = weights * _emptied(held, hidden)
-    joint = weights[:, None, None] * long_as
+        weights = weights * _emptied(held, _hidden(seen))[:, None]
+    joint = weights * long_as
     emptied = (joint * _normalised(belief)).sum(axis=(1, 2))
     if not behind:
         return Counted(_shares(emptied), pitch.and_seen(joint.sum(axis=0)))
@@ -130,7 +141,12 @@ def count(
 
 
 def rows_behind(
-    with_object: Above, without: Above, inside: Mask, seen: Mask, depth_m: float
+    with_object: Above,
+    without: Above,
+    inside: Mask,
+    seen: Mask,
+    depth_m: float,
+    nearest_m: float = _LEAST_PITCH_M,
 ) -> tuple[float, ...]:
     """How much further back the picture without the object shows what its front looks like.
 
@@ -140,6 +156,7 @@ def rows_behind(
         inside: Which cells show the change, ``(D, U)``.
         seen: Which cells show the room above the board at all, ``(D, U)``.
         depth_m: How deep goods can stand.
+        nearest_m: No row stands nearer.
 
     Returns:
         Metres to the next row and to further ones, ascending; empty where nothing like it stands
@@ -151,10 +168,12 @@ def rows_behind(
         front = inside[:rows]
         scores = np.zeros(max(farthest, 0))
         for start in range(farthest):
-            both = front & seen[start : start + rows]
-            if np.count_nonzero(both) >= _PARTLY * np.count_nonzero(front):
-                scores[start] = alike(with_object[:rows], without[start : start + rows], both)
-        peaks = [each for each in _peaks(scores) if each * CELL_M >= _LEAST_PITCH_M]
+            there = slice(start, start + rows)
+            score = alike_aside(
+                (with_object[:rows], front), (without[there], seen[there]), _PARTLY, _ASIDES
+            )
+            scores[start] = score or 0.0
+        peaks = [each for each in _peaks(scores) if each * CELL_M >= nearest_m]
         best = max((scores[each] for each in peaks), default=0.0)
         if best >= _ALIKE:
             least = max(_ALIKE - 0.04, best - _AS_GOOD)
@@ -175,9 +194,9 @@ def _peaks(scores: NDArray[np.float64]) -> list[int]:
 
 
 def _shows(seen: Mask, pitch_m: float) -> bool:
-    """Whether a piece in the next row would be seen."""
+    """Whether a piece so far behind would be seen well enough to be known again."""
     row = seen[round(pitch_m / CELL_M) :][: round(_ENOUGH_M / CELL_M)]
-    return bool(row.any()) and float(row.mean()) > 0.6
+    return len(row) > 0 and float(row.mean()) > _WHOLLY
 
 
 def _belief(
@@ -228,15 +247,25 @@ def _fits(behind: tuple[float, ...], number: int) -> NDArray[np.float64]:
     return np.asarray(fits)
 
 
-def _emptied(held: NDArray[np.float64], hidden: Sequence[bool]) -> NDArray[np.float64]:
+def _hidden(seen: Mask) -> NDArray[np.bool_]:
+    """For each number that has gone, at which distances of rows the next could not be seen."""
+    numbers = range(1, len(_PRIOR) + 1)
+    return np.array([[not _shows(seen, n * each) for each in _PITCHES_M] for n in numbers])
+
+
+def _emptied(held: NDArray[np.float64], hidden: NDArray[np.bool_]) -> NDArray[np.float64]:
     """How well each number that has gone explains that nothing is seen to stand behind.
 
     Args:
         held: How likely each number of pieces is to have stood in the column.
-        hidden: For each number, whether what then stands foremost could not be seen.
+        hidden: For each number and distance of rows, whether what then stands foremost could not
+            be seen, ``(N, P)``.
+
+    Returns:
+        ``(N, P)``.
     """
     explains = [
-        float(held[number - 1 :].sum() if unseen else held[number - 1 : number].sum())
+        np.where(unseen, held[number - 1 :].sum(), held[number - 1 : number].sum())
         for number, unseen in enumerate(hidden, start=1)
     ]
     return np.array(explains) + 0.01

@@ -27,6 +27,9 @@ _DISTANCE_WEIGHT: Final = 0.8
 _NOT_AMONG_NEAREST: Final = 0.05
 _ABOUT_AS_NEAR: Final = 0.1
 _CLEAR_NUMBER: Final = 0.9
+# That it was more is the shop's loss, so to charge the fewer needs less to be sure of.
+_LIKELY_NUMBER: Final = 0.8
+_HARDLY_FEWER: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def judge(sight: Sight, stock: LiveStock) -> Verdict | None:
 
 def _taken(sight: Sight, stock: LiveStock) -> Verdict:
     own = stock.belongs[sight.facing]
-    quantity, share = sight.numbers[0]
+    quantity = sight.numbers[0][0]
     strays = stock.strays_at(sight.facing, sight.u_m)
     pieces = stock.pieces[sight.facing]
     if strays:
@@ -103,7 +106,7 @@ def _taken(sight: Sight, stock: LiveStock) -> Verdict:
             f"something went from {sight.facing}, which was believed to be empty",
         )  # fmt: skip
     quantity = min(quantity, pieces)
-    if share < _CLEAR_NUMBER and pieces > 1:
+    if pieces > 1 and not _is_sure(sight.numbers):
         return Verdict(
             "take", own, quantity, "review", _shares({own: 1.0}, sight),
             f"{own} went from {sight.facing}, but {_in_words(sight.numbers)}",
@@ -112,6 +115,13 @@ def _taken(sight: Sight, stock: LiveStock) -> Verdict:
         "take", own, quantity, "accept", _shares({own: 1.0}, sight),
         f"{quantity} went from {sight.facing}, where only {own} stood",
     )  # fmt: skip
+
+
+def _is_sure(numbers: tuple[tuple[int, float], ...]) -> bool:
+    """Whether the likeliest number of pieces can be charged without a person."""
+    likeliest, share = numbers[0]
+    fewer = sum(each for number, each in numbers if number < likeliest)
+    return share >= _CLEAR_NUMBER or (share >= _LIKELY_NUMBER and fewer <= _HARDLY_FEWER)
 
 
 def _taken_where_strays_stand(sight: Sight, stock: LiveStock, stray: Stray) -> Verdict:

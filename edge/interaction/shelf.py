@@ -28,64 +28,21 @@ from edge.interaction.change import ChangeSettings, Scene, Step
 from edge.interaction.compare import Change, compare, merged
 from edge.interaction.evidence import FixturePicture, ItemRecogniser, ObjectCrops
 from edge.interaction.facings import FacingsView, see_facings
+from edge.interaction.glances import Glances, facing_in
 from edge.interaction.looks import Gallery, Palette
 from edge.interaction.origin import ArmView, Origin
 from edge.interaction.reach import Reach, ReachLog
 from edge.interaction.rows import RowPitch, count
 from edge.interaction.rules import Sight, Verdict, judge
+from edge.interaction.seen import FacingState as FacingState
+from edge.interaction.seen import Seen as Seen
+from edge.interaction.seen import StoredCrop as StoredCrop
+from edge.interaction.sleeves import Sleeve
 from edge.interaction.stock import LiveStock
 
 _UPSET_SHARE: Final = 0.25
 _NEARLY_AS_LIKELY: Final = 0.6
-
-
-@dataclass(frozen=True, eq=False)
-class StoredCrop:
-    """A picture that an event's evidence names.
-
-    Attributes:
-        name: As in ``Evidence.crops``.
-        image: uint8 BGR ``(H, W, 3)``.
-    """
-
-    name: str
-    image: NDArray[np.uint8]
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """An event with the pictures it rests on.
-
-    Attributes:
-        event: The event.
-        crops: Pictures by the names in its evidence.
-    """
-
-    event: InteractionEvent
-    crops: tuple[StoredCrop, ...]
-
-
-@dataclass(frozen=True)
-class FacingState:
-    """A facing for people to look at.
-
-    Attributes:
-        name: Of the facing.
-        sku: What belongs there.
-        pieces: How many are believed to stand there.
-        capacity: How many fit.
-        strays: SKUs that stand there and do not belong; ``unknown`` for unknown objects.
-        polygon_px: Corners of its front in the camera's picture, ``(4, 2)`` as tuples.
-        hand: Whether something is before or in it now.
-    """
-
-    name: str
-    sku: str
-    pieces: int
-    capacity: int
-    strays: tuple[str, ...]
-    polygon_px: tuple[tuple[float, float], ...]
-    hand: bool
+_HOLDS_AFTER_S: Final = 0.3  # from the moment of contact to when the piece is seen in the hand
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +110,7 @@ class ShelfWatch:
         self._scene = Scene(self.view.size_px, self.view.zone, settings)
         self._reaches = ReachLog(self.view.size_px)
         self._arms = ArmView(self.view)
+        self._glances = Glances(self.view)
         self._picture = FixturePicture(self.view)
         self._hand: NDArray[np.bool_] | None = None
         self._active = False
@@ -198,18 +156,19 @@ class ShelfWatch:
         self._hand = step.foreground & step.moving
         self._upset = bool(step.foreground.mean() > _UPSET_SHARE)
         self._reaches.add(frame.captured_at_s, step.foreground, step.moving, step.picture)
-        seen: list[Seen] = []
+        self._glances.add(frame.captured_at_s, step.picture, step.foreground)
+        found: list[tuple[Change, Seen]] = []
         for change, rest_since_s in self._changes(step):
             reach = self._reaches.behind(
                 change.mask, step.settled[0].before, step.settled[0].after, rest_since_s
             )
-            event = self._event(change, reach, frame, len(seen))
-            if event is not None:
-                seen.append(event)
+            seen = self._event(change, reach, frame, len(found))
+            if seen is not None:
+                found.append((change, seen))
         self._picture.follow(frame, step)
         if self._scene.calm:
             self._note_palettes()
-        return seen
+        return [self._shown_after(change, seen) for change, seen in found]
 
     def _changes(self, step: Step) -> list[tuple[Change, float]]:
         """What a frame has settled, each with the moment since when it has been at rest."""
@@ -272,11 +231,34 @@ class ShelfWatch:
             return None
         event_id = f"{self.camera}-{frame.index:07d}-{number}"
         self._book(verdict, change, crops, event_id)
-        stored = tuple(
-            StoredCrop(f"{event_id}-{moment}.jpg", image)
-            for moment, image in (("before", crops.before), ("after", crops.after))
-        )
-        return Seen(self._written(event_id, change, reach, verdict, recognition, stored), stored)
+        pictures = {"before": crops.before, "after": crops.after}
+        pictures["facing-before"] = facing_in(self.view, change, self._picture.settled)
+        hand = self._hand_at(change, reach, verdict)
+        if hand is not None:
+            pictures["hand"] = hand
+        stored = tuple(StoredCrop(f"{event_id}-{name}.jpg", pictures[name]) for name in pictures)
+        names = (*(each.name for each in stored), f"{event_id}-facing-after.jpg")
+        event = self._written(event_id, change, reach, verdict, recognition, names)
+        return Seen(event, stored, self._sleeve(change, reach))
+
+    def _shown_after(self, change: Change, seen: Seen) -> Seen:
+        """With the facing as it is now, once whoever stands before it has been left out."""
+        name = seen.event.evidence.crops[-1]
+        shown = StoredCrop(name, facing_in(self.view, change, self._picture.settled))
+        return replace(seen, crops=(*seen.crops, shown))
+
+    def _hand_at(self, change: Change, reach: Reach, verdict: Verdict) -> NDArray[np.uint8] | None:
+        """The hand with the piece, where the moment of contact is known."""
+        if reach.contact_at_s is None:
+            return None
+        holds_s = _HOLDS_AFTER_S if verdict.kind == "take" else -_HOLDS_AFTER_S
+        return self._glances.hand(change, reach.contact_at_s + holds_s)
+
+    def _sleeve(self, change: Change, reach: Reach) -> Sleeve | None:
+        if reach.contact_at_s is None:
+            return None
+        seen = self._reaches.seen_reaching(reach.contact_at_s)
+        return self._arms.sleeve(self.camera, change, seen)
 
     def _origin(self, change: Change, reach: Reach) -> Origin:
         around_s = reach.contact_at_s
@@ -313,13 +295,12 @@ class ShelfWatch:
         )
         verdict = judge(sight, shelves.stock)
         recognition = None
-        if (
-            self._recogniser is not None
-            and verdict is not None
-            and (verdict.kind == "put_back" or verdict.outcome != "accept")
-        ):
+        if self._recogniser is not None and verdict is not None:
+            # Asked of every piece, so that evidence says what the network saw and which version of
+            # it looked; a shelf that is certain of a take is not talked out of it.
             recognition = self._recogniser.recognise([crops.object])
-            verdict = judge(replace(sight, recognition=recognition), shelves.stock)
+            if verdict.kind == "put_back" or verdict.outcome != "accept":
+                verdict = judge(replace(sight, recognition=recognition), shelves.stock)
         # That it was one of its own is certain where only the number of pieces is not.
         known = verdict is not None and (verdict.outcome == "accept" or verdict.kind == "take")
         if known and verdict is not None and verdict.sku == own:
@@ -350,7 +331,7 @@ class ShelfWatch:
         reach: Reach,
         verdict: Verdict,
         recognition: Recognition | None,
-        stored: tuple[StoredCrop, ...],
+        crops: tuple[str, ...],
     ) -> InteractionEvent:
         origin = self._origin(change, reach)
         clip = f"{self.camera} {max(0.0, reach.started_at_s - 1):.2f}-{reach.ended_at_s + 1:.2f}"
@@ -368,7 +349,7 @@ class ShelfWatch:
             outcome=verdict.outcome,
             candidates=verdict.candidates,
             evidence=Evidence(
-                crops=tuple(each.name for each in stored),
+                crops=crops,
                 clip=clip,
                 recognition=recognition,
                 reason=verdict.reason,

@@ -22,13 +22,14 @@ from typing import Final
 
 from calibration.format import Fixture, Point2
 from calibration.planogram import Facing
-from edge.checkout.basket import Attribution, Moment, Review
+from edge.checkout.basket import Attribution, Basket, Moment, Review
 from edge.checkout.correcting import Verdict
 from edge.checkout.desk import Desk
 from edge.checkout.entries import Entry
 from edge.config import CheckoutSettings
 from edge.errors import CheckoutError
 from edge.events import InteractionEvent
+from edge.interaction.sleeves import Sleeve
 from edge.tracking.attribution import Attribution as Whose
 from edge.tracking.session import CheckIn
 from edge.tracking.sessions import Sessions
@@ -47,6 +48,7 @@ class _Waiting:
     event: InteractionEvent
     camera_sick: bool
     doubt: str
+    sleeve: Sleeve | None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ class Attendant:
         facings: By name: where hands reach for.
         owing: Names of shelf devices that may still tell about what happened before a moment.
         overlooked_by: Names of the overhead cameras that see somebody at a floor place.
+
+    Attributes:
+        untold: What was seen and is not told yet, because its pictures cannot be kept now: no
+            receipt is issued without it.
     """
 
     def __init__(
@@ -110,6 +116,7 @@ class Attendant:
         self.departures: list[Departure] = []
         self.settings = settings or CheckoutSettings()
         self.moment: FloorMoment | None = None
+        self.untold: tuple[InteractionEvent, ...] = ()
         self._witness = Witness(fixtures, facings or {}, reach)
         self._wall_time_s = wall_time_s
         self._owing = owing
@@ -119,6 +126,8 @@ class Attendant:
         self._leaving: list[_Leaving] = []
         # Who was inside when the device started again: which track is whose is not known any more.
         self._from_before = {basket.session_id for basket in desk.shop.open_baskets()}
+        # Where it was another boot that opened a session, since when this one knows of it.
+        self._since_s: dict[str, float] = {}
 
     @property
     def reach(self) -> ReachSettings:
@@ -167,6 +176,7 @@ class Attendant:
         *,
         camera_sick: bool = False,
         doubt: str = "",
+        sleeve: Sleeve | None = None,
     ) -> tuple[Entry, ...]:
         """A shelf camera saw an interaction; said twice, it is one.
 
@@ -175,12 +185,13 @@ class Attendant:
             now_s: When it was settled.
             camera_sick: The camera cannot be trusted to have shown it.
             doubt: Why a person should look at it, whatever it shows; empty for no reason.
+            sleeve: What the arm looked like.
 
         Raises:
             LedgerError: Something could not be written; ``passed`` tries again.
         """
         if all(each.event.event_id != event.event_id for each in self._waiting):
-            self._waiting.append(_Waiting(event, camera_sick, doubt))
+            self._waiting.append(_Waiting(event, camera_sick, doubt, sleeve))
         self._waiting.sort(key=lambda each: (each.event.ended_at_s, each.event.event_id))
         return self.passed(now_s)
 
@@ -255,7 +266,7 @@ class Attendant:
         reached = self._witness.within_reach(waiting.event)
         sick = waiting.camera_sick or waiting.doubt or self._astray_at(waiting.event)
         if reached is not None and not sick:
-            self._witness.remember(reached)
+            self._witness.remember(reached, waiting.sleeve)
         # Whatever is recorded stays as it was told, though it may look different after a restart.
         if waiting.event.event_id not in self.desk.shop.interactions:
             event, attribution = self._attributed(waiting.event, reached)
@@ -370,7 +381,8 @@ class Attendant:
         for leaving in list(self._leaving):
             if now_s < leaving.seen_s + self.settings.receipt_waits_s:
                 continue
-            if any(each.event.started_at_s <= leaving.left_at_s for each in self._waiting):
+            unsaid = (*(each.event for each in self._waiting), *self.untold)
+            if any(event.started_at_s <= leaving.left_at_s for event in unsaid):
                 continue
             owing = self._owing(leaving.left_at_s)
             if owing and now_s < leaving.left_at_s + self.settings.devices_wait_s:
@@ -401,15 +413,22 @@ class Attendant:
     def _close_forgotten(self, now_s: float) -> list[Entry]:
         entries: list[Entry] = []
         for basket in self.desk.shop.open_baskets():
-            opened_s = basket.opened_at.captured_at_s
-            if now_s - opened_s >= self.settings.time_out_s or self._is_forgotten(
-                basket.session_id, now_s
-            ):
+            if now_s - self._open_since_s(
+                basket, now_s
+            ) >= self.settings.time_out_s or self._is_forgotten(basket.session_id, now_s):
                 entries += self._close(basket.session_id, now_s)
         return entries
 
+    def _open_since_s(self, basket: Basket, now_s: float) -> float:
+        """Since when a session goes on; a machine's clock begins anew with it."""
+        opened_s = basket.opened_at.captured_at_s
+        if opened_s <= now_s and basket.session_id not in self._since_s:
+            return opened_s
+        return self._since_s.setdefault(basket.session_id, now_s)
+
     def _close(self, session_id: str, now_s: float) -> tuple[Entry, ...]:
         entries = self.desk.close(session_id, "time_out", at=self._at(now_s))
+        self._since_s.pop(session_id, None)
         _LOGGER.warning("session %s was closed without having been seen to leave", session_id)
         self.departures.append(Departure(session_id, now_s, now_s))
         return entries

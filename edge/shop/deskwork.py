@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
-from edge.checkout.entries import Entry, ReceiptIssued
+from edge.checkout.entries import Entry, InteractionRecorded, ReceiptIssued
 from edge.checkout.receipt import Receipt
 from edge.errors import CheckoutError, LedgerError
 from edge.evidence import EvidenceFolder
@@ -26,6 +26,7 @@ from edge.shop.attendant import Attendant
 from edge.shop.checkin import RecordedCheckIn
 from edge.shop.shelves import Sighting
 from edge.stages import StageClock
+from edge.tracing import trace_id
 from edge.tracking.session import CheckIn, Session
 from edge.tracking.watch import FloorMoment
 from edge.workers import Pulse
@@ -175,6 +176,7 @@ class DeskWork:
             self._safely(partial(self._attendant.moved, item))
         elif isinstance(item, Sighting):
             self._sightings.append(item)
+            self._say_untold()
 
     def _answer(self, asked: AskedAtDesk) -> None:
         if not asked.answer.set_running_or_notify_cancel():
@@ -197,14 +199,19 @@ class DeskWork:
         """Say at the desk what was seen, once its crops are safe; the floor goes on meanwhile."""
         while self._sightings and self._kept(self._sightings[0]):
             sighting = self._sightings.popleft()
+            self._say_untold()
             saw = partial(
                 self._attendant.saw,
                 sighting.seen.event,
                 now_s,
                 camera_sick=sighting.camera_sick,
                 doubt=sighting.doubt,
+                sleeve=sighting.seen.sleeve,
             )
             self._safely(saw)
+
+    def _say_untold(self) -> None:
+        self._attendant.untold = tuple(each.seen.event for each in self._sightings)
 
     def _kept(self, sighting: Sighting) -> bool:
         try:
@@ -243,5 +250,15 @@ class DeskWork:
 
     def _tell(self, entries: tuple[Entry, ...]) -> None:
         for entry in entries:
-            if isinstance(entry, ReceiptIssued):
+            if isinstance(entry, InteractionRecorded):
+                event = entry.event
+                _LOGGER.info(
+                    "event %s is recorded: %s %d x %s",
+                    event.event_id,
+                    event.kind,
+                    event.quantity,
+                    event.sku,
+                    extra={"trace": trace_id(self._store_id, event.event_id)},
+                )
+            elif isinstance(entry, ReceiptIssued):
                 self._on_receipt(entry.receipt)

@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import LedgerError
+from edge.updates.files import write_whole
 
 _LOGGER: Final = logging.getLogger(__name__)
 PASSED_NAME: Final = "passed.jsonl"
@@ -85,11 +86,9 @@ class PassedReviews:
         self._passes[passed.review_id] = (*before, passed)[-_OF_ONE_REVIEW:]
 
     def _write(self) -> None:
-        beginning = self._path.with_suffix(".part")
         lines = (each.model_dump_json() for passes in self._passes.values() for each in passes)
         try:
-            beginning.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            beginning.replace(self._path)
+            write_whole(self._path, "".join(f"{line}\n" for line in lines).encode())
         except OSError as err:
             raise LedgerError(
                 f"{self._path} cannot be written: {err.strerror}; check the room on the disk"

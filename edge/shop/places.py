@@ -30,6 +30,7 @@ from calibration.history import read_reference, reference_path
 from calibration.planogram import Planogram
 from edge.cameras.place import CameraPlace, PlaceState
 from edge.events import Frame
+from edge.updates.files import write_whole
 
 PLACES_NAME: Final = "places"
 """Of the folder in a device's state."""
@@ -204,9 +205,8 @@ class Places:
         kept = {"light": state.light, "reason": state.reason, "print": self._prints[place.name]}
         try:
             self._kept.mkdir(parents=True, exist_ok=True)
-            beginning = self._kept / f"{place.name}.part"
-            beginning.write_text(json.dumps(kept) + "\n", encoding="utf-8")
-            beginning.replace(self._kept / f"{place.name}.json")
+            path = self._kept / f"{place.name}.json"
+            write_whole(path, (json.dumps(kept) + "\n").encode())
         except OSError as err:
             _LOGGER.error("%s: cannot be written: %s", self._kept, err.strerror)
 

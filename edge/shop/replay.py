@@ -257,7 +257,12 @@ class _Run:
             return self.attendant.moved(seen)
         if self._evidence is not None:
             self._evidence.keep(seen.seen)
-        return self.attendant.saw(seen.seen.event, seen.settled_at_s, camera_sick=seen.camera_sick)
+        return self.attendant.saw(
+            seen.seen.event,
+            seen.settled_at_s,
+            camera_sick=seen.camera_sick,
+            sleeve=seen.seen.sleeve,
+        )
 
 
 def recorded_cameras(premises: Premises, opened_s: float) -> Sequence[CameraSource]:

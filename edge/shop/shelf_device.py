@@ -6,6 +6,7 @@ until the hub has it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from edge.checkout.ledger_file import LedgerFile
 from edge.checkout.mqtt import MqttCourier
 from edge.checkout.outbox import Outbox
 from edge.config import LinkSettings, StoreConfig
+from edge.errors import LedgerError
 from edge.link.beginning import await_hub
 from edge.link.connection import Broker
 from edge.link.shelf import Answering, Dispatch
@@ -28,6 +30,7 @@ from edge.shop.premises import Premises
 from edge.stages import StageClock
 from edge.workers import Pulse, Worker
 
+_LOGGER: Final = logging.getLogger(__name__)
 OUTBOX_NAME: Final = "outbox.sqlite"
 _FORGETS_EVERY_S: Final = 600.0
 _FORGETS_AFTER_S: Final = 3600.0
@@ -65,6 +68,7 @@ class ShelfDevice:
         self.places = premises.make_places(state / PLACES_NAME)
         self._eyes = Eyes(premises, clock, self.inbox, self.stages, self.places, self._begin)
         state.mkdir(parents=True, exist_ok=True)
+        self.state = state
         self._file = LedgerFile(state / OUTBOX_NAME, self.config.store.id, "no entries")
         self.outbox = Outbox(self._file)
         self._courier = MqttCourier(self._make_broker(environment, "events"))
@@ -175,5 +179,9 @@ class ShelfDevice:
 
     def _forget(self, pulse: Pulse) -> None:
         while not pulse.stop.is_set():
-            self.outbox.forget_acknowledged(self._clock.wall_time_s() - _FORGETS_AFTER_S)
+            try:
+                self.outbox.forget_acknowledged(self._clock.wall_time_s() - _FORGETS_AFTER_S)
+            except LedgerError:
+                # A full disk is no reason to end the device: it is tried again.
+                _LOGGER.exception("what the hub has cannot be forgotten now")
             pulse.stop.wait(_FORGETS_EVERY_S)

@@ -22,7 +22,7 @@ from edge.checkout.message import Receiver
 from edge.checkout.outbox import Outbox
 from edge.checkout.receipt import Receipt
 from edge.config import LinkSettings, StoreConfig
-from edge.errors import ConfigError
+from edge.errors import ConfigError, LedgerError
 from edge.evidence import EvidenceFolder
 from edge.link.beginning import gather
 from edge.link.connection import Broker
@@ -176,6 +176,11 @@ class Store:
         return f"{len(self.desk.shop.open_baskets())} baskets stay open in the ledger"
 
     @property
+    def state(self) -> Path:
+        """Folder of the ledger and the evidence."""
+        return self._state
+
+    @property
     def departures(self) -> tuple[Departure, ...]:
         """Who left when, and when the receipt was there."""
         return tuple(self._attendant.departures)
@@ -281,6 +286,22 @@ class Store:
             if getattr(config, name) != getattr(self.config, name)
         )
 
+    def forget(self) -> None:
+        """Delete what is older than it is kept.
+
+        Raises:
+            LedgerError: The disk does not let it now.
+            OSError: Likewise.
+        """
+        now_s, days = self._clock.wall_time_s(), self.config.evidence_days
+        # What a recording shows happened when it was taken, however long ago.
+        if not self.config.is_recorded:
+            self.evidence.forget(now_s, days)
+            self.verified.forget(now_s, days)
+            # Nobody can judge what has no pictures any more.
+            self.desk.forget(now_s - days * _DAY_S, self.now_s())
+        self.outbox.forget_acknowledged(now_s - days * _DAY_S)
+
     def cost(self) -> RunCost:
         """What the run took so far."""
         shop_s = max(self.now_s(), 0.0)
@@ -342,12 +363,11 @@ class Store:
 
     def _forget(self, pulse: Pulse) -> None:
         while not pulse.stop.is_set():
-            now_s, days = self._clock.wall_time_s(), self.config.evidence_days
-            # What a recording shows happened when it was taken, however long ago.
-            if not self.config.is_recorded:
-                self.evidence.forget(now_s, days)
-                self.verified.forget(now_s, days)
-            self.outbox.forget_acknowledged(now_s - days * _DAY_S)
+            try:
+                self.forget()
+            except (LedgerError, OSError):
+                # A full disk is no reason to end the shop: it is tried again.
+                _LOGGER.exception("what is older than it is kept cannot be deleted now")
             pulse.stop.wait(_RETENTION_EVERY_S)
 
 

@@ -28,6 +28,7 @@ from edge.checkout.charging import BY_RULE
 from edge.config import StoreConfig
 from edge.events import InteractionEvent
 from edge.evidence import EvidenceFolder
+from edge.updates.files import write_whole
 from edge.updates.shadow import EVENTS_NAME, VerifiedEvent
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -143,9 +144,7 @@ class VerifiedEvents:
         stem, names = _stem(event.event_id), []
         for number, picture in enumerate(pictures):
             name = f"{stem}-{number}.png"
-            beginning = self.folder / f"{name}.part"
-            beginning.write_bytes(picture)
-            beginning.replace(self.folder / name)
+            write_whole(self.folder / name, picture)
             names.append(name)
         kept = VerifiedEvent(event_id=event.event_id, kind=event.kind, sku=sku, crops=tuple(names))
         self._append(kept)
@@ -171,10 +170,8 @@ class VerifiedEvents:
 
     def _rewrite(self, kept: dict[str, VerifiedEvent]) -> None:
         """Keep some of the events; pictures go last, so no line ever names one that is gone."""
-        beginning = self.folder / f"{EVENTS_NAME}.part"
         lines = "".join(f"{event.model_dump_json()}\n" for event in kept.values())
-        beginning.write_text(lines, encoding="utf-8")
-        beginning.replace(self.folder / EVENTS_NAME)
+        write_whole(self.folder / EVENTS_NAME, lines.encode())
         self._events = kept
         named = {name for event in kept.values() for name in event.crops}
         for path in self.folder.glob("*.png"):
@@ -224,6 +221,8 @@ def object_crops(event: InteractionEvent) -> tuple[str, ...]:
 
 def _as_png(jpeg: bytes) -> bytes:
     """A stored crop as PNG; nothing where it is damaged."""
+    if not jpeg:
+        return b""
     pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     return b"" if pixels is None else cv2.imencode(".png", pixels)[1].tobytes()
 

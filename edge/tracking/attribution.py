@@ -95,6 +95,7 @@ def whose(
     *,
     held: Mapping[str, Collection[str]] | None = None,
     meanwhile: Sequence[WithinReach] = (),
+    dressed: Mapping[str, float] | None = None,
 ) -> Attribution:
     """Whose an interaction was, of those who could have done it.
 
@@ -104,6 +105,8 @@ def whose(
         settings: As for ``attribute``.
         held: As for ``attribute``.
         meanwhile: What else was done about then: whoever did that did not do this.
+        dressed: By track id, how many times likelier the arm that was seen is with theirs than with
+            another; whose arm is not known is left out.
     """
     settings = settings or ReachSettings()
     if not reached.tracks:
@@ -114,7 +117,8 @@ def whose(
         return Attribution("none", None, (), reason)
     keeps = _keeps(reached.event, sessions, held, settings)
     free = _free(reached, meanwhile, settings)
-    claims = _claims(reached.tracks, free, _owners(sessions), _bound_at_s(sessions), keeps)
+    people = _People(_owners(sessions), bound_at_s(sessions), dressed or {})
+    claims = _claims(reached.tracks, free, people, keeps)
     return _judge(claims, settings)
 
 
@@ -176,22 +180,31 @@ def _owners(sessions: Sequence[Session]) -> dict[str, dict[str, float]]:
     return owners
 
 
+@dataclass(frozen=True)
+class _People:
+    """By track id: their sessions, since when that is beyond doubt, and their arms."""
+
+    owners: Mapping[str, Mapping[str, float]]
+    bound_at_s: Mapping[str, float]
+    dressed: Mapping[str, float]
+
+
 def _claims(
     reaching: Mapping[str, Explanation],
     free: Mapping[str, float],
-    owners: Mapping[str, Mapping[str, float]],
-    bound_at_s: Mapping[str, float],
+    people: _People,
     keeps: Mapping[str, float],
 ) -> list[Claim]:
     weight: dict[str | None, float] = {}
     by: dict[str | None, list[str]] = {}
     nearest: dict[str | None, float] = {}
     for track_id, each in sorted(reaching.items()):
-        for identity, probability in _identities(each.track, bound_at_s):
-            bound = owners.get(identity, {})
+        for identity, probability in identities(each.track, people.bound_at_s):
+            bound = people.owners.get(identity, {})
             unbound = 1 - sum(bound.values())
             for session_id, share in [*bound.items(), (None, unbound)]:
                 mass = each.share * free[track_id] * probability * share
+                mass *= people.dressed.get(identity, 1.0)
                 mass *= keeps.get(session_id or "", 1.0)
                 if mass <= 1e-9:
                     continue
@@ -206,7 +219,7 @@ def _claims(
     return sorted(claims, key=lambda claim: (-claim.share, claim.session_id or ""))
 
 
-def _bound_at_s(sessions: Sequence[Session]) -> dict[str, float]:
+def bound_at_s(sessions: Sequence[Session]) -> dict[str, float]:
     """By track id, when a check-in was bound to it beyond doubt."""
     return {
         member.track_id: member.bound_at_s
@@ -216,8 +229,8 @@ def _bound_at_s(sessions: Sequence[Session]) -> dict[str, float]:
     }
 
 
-def _identities(track: Track, bound_at_s: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Whose sessions a track may stand for.
+def identities(track: Track, bound_at_s: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Whose sessions a track may stand for, its own first, with their probabilities.
 
     Who was too close to whom before one of the two checked in does not matter any more: whoever
     checks in is not somebody who had done so before.

@@ -43,6 +43,10 @@ class ReachSettings:
         stray: Share of events whose floor point is wrong altogether.
         not_held: How likely somebody puts back what they are not known to have, against one who
             has it.
+        dressed_for: How alike two arms are from which on it speaks for them being one's.
+        dressed_per: How much for each further hundredth, as a log likelihood ratio.
+        dressed_against: It speaks no more against somebody than this.
+        dressed_most: It speaks no more for somebody than this.
         staff_takes: How likely staff take a piece off a shelf, against a shopper who is as near.
         ratio: How many times likelier the best claim must be than the second.
         margin_s: Looked at before and after the interaction.
@@ -60,6 +64,10 @@ class ReachSettings:
     hand_back_s: float = 1.2
     stray: float = 0.02
     not_held: float = 0.15
+    dressed_for: float = 0.905
+    dressed_per: float = 0.6
+    dressed_against: float = 4.0
+    dressed_most: float = 2.3
     staff_takes: float = 0.15
     ratio: float = 10.0
     margin_s: float = 0.2
@@ -180,15 +188,18 @@ def _weighed(
     off = np.array([each.at_s - event.contact_at_s for each in close])
     # A moment far off still counts a little: history may have a gap just there.
     likely = np.exp(-0.5 * (off / settings.contact_sd_s) ** 2) + 1e-6
-    wrong = min(
-        settings.contact_wrong_per_s * (event.ended_at_s - event.started_at_s),
-        settings.contact_wrong_most,
-    )
+    wrong = contact_wrong(event, settings)
     weights = dict.fromkeys([each.at_s for each in moments], wrong / len(moments))
     for at_s, share in zip([each.at_s for each in close], likely / likely.sum(), strict=True):
         weights[at_s] = weights.get(at_s, 0.0) + (1 - wrong) * float(share)
     known = {each.at_s: each for each in (*moments, *close)}
     return [(weights[at_s], known[at_s]) for at_s in sorted(known)]
+
+
+def contact_wrong(event: InteractionEvent, settings: ReachSettings) -> float:
+    """How likely the told moment of contact is wrong altogether, 0 to 1."""
+    covered_s = event.ended_at_s - event.started_at_s
+    return min(settings.contact_wrong_per_s * covered_s, settings.contact_wrong_most)
 
 
 def _by_place(

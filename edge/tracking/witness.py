@@ -2,24 +2,37 @@
 
 Owns the memory that lets an interaction be asked about again: who could have reached it is worked
 out once, while it is known where everybody was; whose it was may come out more clearly later, once
-more is known about who came in and about what else was done at that time. Pure but for its memory.
+more is known about who came in and about what else was done at that time. What people's arms look
+like is known from what they did while nobody else could have done it. Pure but for its memory.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from calibration.format import Fixture
 from calibration.planogram import Facing
 from edge.events import InteractionEvent
-from edge.tracking.attribution import Attribution, whose
+from edge.interaction.sleeves import Sleeve
+from edge.tracking.attribution import Attribution, bound_at_s, identities, whose
 from edge.tracking.history import TrackHistory
 from edge.tracking.session import Session
 from edge.tracking.watch import FloorMoment
-from edge.tracking.within_reach import ReachSettings, WithinReach, within_reach
+from edge.tracking.within_reach import (
+    ReachSettings,
+    WithinReach,
+    contact_wrong,
+    within_reach,
+)
 
 _REMEMBERED: Final = 1000
+_SURELY: Final = 0.95
+_HARDLY_WRONG: Final = 0.25
+_DRESSED_SO_S: Final = 1800.0  # coats come off
+_REACHES_BESIDE_S: Final = 2.0
 
 
 class Witness:
@@ -42,6 +55,7 @@ class Witness:
         self._facings = facings
         self._history = TrackHistory()
         self._reached: dict[str, WithinReach] = {}
+        self._sleeves: dict[str, Sleeve] = {}
 
     @property
     def until_s(self) -> float | None:
@@ -65,11 +79,21 @@ class Witness:
             facing=self._facings.get(event.facing or ""),
         )
 
-    def remember(self, reached: WithinReach) -> None:
-        """Keep who could have done an interaction, to ask again and to know who was busy."""
-        self._reached[reached.event.event_id] = reached
+    def remember(self, reached: WithinReach, sleeve: Sleeve | None = None) -> None:
+        """Keep who could have done an interaction, to ask again and to know who was busy.
+
+        Args:
+            reached: Who could.
+            sleeve: The arm that was seen.
+        """
+        event_id = reached.event.event_id
+        self._reached[event_id] = reached
+        if sleeve is not None:
+            self._sleeves[event_id] = sleeve
         while len(self._reached) > _REMEMBERED:
-            del self._reached[next(iter(self._reached))]
+            oldest = next(iter(self._reached))
+            del self._reached[oldest]
+            self._sleeves.pop(oldest, None)
 
     def recall(self, event_id: str) -> WithinReach | None:
         """Who could have done an interaction, where that was kept."""
@@ -96,4 +120,67 @@ class Witness:
             and each.event.started_at_s <= event.ended_at_s + apart_s
             and each.event.ended_at_s >= event.started_at_s - apart_s
         ]
-        return whose(reached, sessions, self.settings, held=held, meanwhile=meanwhile)
+        return whose(
+            reached,
+            sessions,
+            self.settings,
+            held=held,
+            meanwhile=meanwhile,
+            dressed=self._dressed(reached, sessions),
+        )
+
+    def _dressed(self, reached: WithinReach, sessions: Sequence[Session]) -> dict[str, float]:
+        """By track id, how many times likelier the arm that was seen is with theirs."""
+        event, settings = reached.event, self.settings
+        arms = self._arms(event.camera, event.ended_at_s)
+        arm = arms.pop(event.event_id, None)
+        if arm is None:
+            return {}
+        closest: dict[str, float] = {}
+        bound_s = bound_at_s(sessions)
+        for name, theirs in arms.items():
+            who = self._surely(self._reached[name], bound_s)
+            if who is not None:
+                closest[who] = max(closest.get(who, 0.0), arm.alike(theirs))
+        wrong = contact_wrong(event, settings)
+        told = {
+            who: 100 * settings.dressed_per * (alike - settings.dressed_for)
+            for who, alike in closest.items()
+        }
+        return {
+            who: wrong
+            + (1 - wrong)
+            * math.exp(min(max(each, -settings.dressed_against), settings.dressed_most))
+            for who, each in told.items()
+        }
+
+    def _arms(self, camera: str, around_s: float) -> dict[str, Sleeve]:
+        """By event, the arms that a camera saw about a time; where somebody reached beside, none.
+
+        What moved there then may have been the other's arm.
+        """
+        at_s = {
+            name: each.event.contact_at_s
+            for name, each in self._reached.items()
+            if each.event.camera == camera
+            and each.event.contact_at_s is not None
+            and abs(each.event.ended_at_s - around_s) <= _DRESSED_SO_S
+        }
+        times_s = sorted(at_s.values())
+        return {
+            name: self._sleeves[name]
+            for name, contact_s in at_s.items()
+            if name in self._sleeves
+            and bisect_left(times_s, contact_s + _REACHES_BESIDE_S)
+            - bisect_right(times_s, contact_s - _REACHES_BESIDE_S)
+            == 1
+        }
+
+    def _surely(self, reached: WithinReach, bound_s: Mapping[str, float]) -> str | None:
+        """Whose an interaction was beyond doubt, by place alone; ``None`` where that is not so."""
+        shares = reached.shares()
+        if not shares or contact_wrong(reached.event, self.settings) > _HARDLY_WRONG:
+            return None
+        track_id, share = max(shares.items(), key=lambda each: each[1])
+        who, clear = identities(reached.tracks[track_id].track, bound_s)[0]
+        return who if share >= _SURELY and clear >= _SURELY else None

@@ -26,6 +26,8 @@ from edge.errors import (
     UpdateError,
     UpdateHeldError,
 )
+from edge.software.steps import SoftwareSteps
+from edge.software.wheels import fitting
 from edge.updates.hours import quiet_span
 from edge.updates.installation import utc
 from edge.updates.logbook import Logbook
@@ -33,7 +35,7 @@ from edge.updates.progress import RESTING, TRIAL, Progress, wish
 from edge.updates.settings import UpdateSettings
 from edge.updates.steps import Permits, Seams, Steps
 from edge.updates.trust import SignedView
-from models.delivery import FailureKind, RolloutPlan
+from models.delivery import SOFTWARE, FailureKind, RolloutPlan, SoftwareRelease
 
 _LOGGER: Final = logging.getLogger(__name__)
 _LOOK_AGAIN_S: Final = 0.25
@@ -75,6 +77,16 @@ class UpdateAgent:
         )
         permits = Permits(self._permit_to_begin, self._permit_to_fetch, self._permit_to_go_on)
         self._steps = Steps(settings, seams, self._log, permits)
+        self._software: SoftwareSteps | None = None
+        if seams.software is not None:
+            self._software = SoftwareSteps(
+                seams.software,
+                seams.installation,
+                self._log,
+                seams.clock,
+                permits.begin,
+                permits.go_on,
+            )
         self._poll_wanted = threading.Event()
         self._stopping = threading.Event()
         self._poll_at_s = self._polled_at_s = float("-inf")
@@ -128,6 +140,8 @@ class UpdateAgent:
         try:
             self._steps.room.lay_ballast()
             self._log.observe()
+            if self._software is not None:
+                self._software.settle()
             if self._poll_due():
                 self._poll()
             for category in self.categories:
@@ -214,10 +228,18 @@ class UpdateAgent:
             return
         release = view.release(category, wanted.release)
         self._installation.raise_number(_NOT_BEFORE, int(release.not_before.timestamp()))
-        self._installation.shelf.keep_document(release)
         self._waits[category].reset()
         self._next_at_s[category] = float("-inf")
-        self._log.say(category, progress.begin(*asked, wanted.reason), tell=True)
+        begun = progress.begin(*asked, wanted.reason)
+        if isinstance(release, SoftwareRelease):
+            try:
+                release = fitting(release)
+            except ReleaseRefusedError as err:
+                self._log.say(category, begun, tell=True)
+                self._refuse(category, err.kind, str(err))
+                return
+        self._installation.shelf.keep_document(release)
+        self._log.say(category, begun, tell=True)
 
     def _remember(self, category: str, plan: RolloutPlan) -> None:
         known = self._installation.number(f"plan_serial:{category}")
@@ -261,6 +283,9 @@ class UpdateAgent:
             self._poll_wanted.set()
             self._log.say(category, progress.to("idle", "what was wanted is looked up again"))
             return 0.0
+        if category == SOFTWARE and progress.state not in ("noticed", "fetching"):
+            assert self._software is not None, "nobody else works on software"
+            return self._software.work(progress, release)
         return self._steps.work(category, progress, release)
 
     # Why work waits, and what a failure leads to

@@ -23,6 +23,7 @@ from edge.matching.recogniser import Recogniser
 from edge.runtime.base import Embedder
 from edge.runtime.opening import open_embedder, open_embedders
 from edge.runtime.settings import RuntimeSettings
+from edge.software.steps import SoftwareSeams
 from edge.updates.agent import UpdateAgent
 from edge.updates.fetch import BundleFetcher
 from edge.updates.installation import Installation
@@ -36,13 +37,17 @@ from edge.updates.trial import ChildTrial, Trial
 from edge.updates.trust import SignedStore
 from edge.workers import Pulse, Worker
 from models.bundle import Bundle
-from models.delivery import DeviceStatus
+from models.delivery import SOFTWARE, DeviceStatus
 
 _TRUST_FOLDER = "trust"
 
 
 def install(
-    settings: UpdateSettings, folder: Path, configured: Sequence[Bundle], clock: Clock
+    settings: UpdateSettings,
+    folder: Path,
+    configured: Sequence[Bundle],
+    clock: Clock,
+    software: SoftwareSeams | None = None,
 ) -> Installation:
     """Open what is installed and count this start.
 
@@ -51,6 +56,7 @@ def install(
         folder: Where paths of the settings begin.
         configured: Bundles that the configuration names.
         clock: The device's time.
+        software: What updates of the software work with; ``None`` where there are none.
 
     Raises:
         JournalError: Another process has it, or it cannot be opened.
@@ -60,6 +66,7 @@ def install(
         settings.device_id,
         clock.wall_time_s,
         {bundle.manifest.category: bundle for bundle in configured},
+        None if software is None else software.slots,
     )
     installation.count_starts(settings.watch)
     return installation
@@ -78,6 +85,7 @@ def beside_a_shop(
     runtime: RuntimeSettings | None = None,
     trial: Trial | None = None,
     fetcher: BundleFetcher | None = None,
+    software: SoftwareSeams | None = None,
 ) -> Iterator[tuple[Updates, LiveRecogniser]]:
     """What decides in this process, kept up to date; needs no network to begin.
 
@@ -95,6 +103,7 @@ def beside_a_shop(
         runtime: What runs networks, with its cache within the device's state folder.
         trial: Tries releases; in a child process when left out.
         fetcher: Where bytes come from; what the repository's address says when left out.
+        software: What updates of the software work with; ``None`` where there are none.
 
     Raises:
         ConfigError: A file cannot be used, or there is neither a bundle nor a category.
@@ -106,7 +115,7 @@ def beside_a_shop(
     def open_network(bundle: Bundle) -> Embedder:
         return open_embedder(bundle, runtime, threads)
 
-    with closing(install(settings, folder, configured, clock)) as installation:
+    with closing(install(settings, folder, configured, clock, software)) as installation:
         bundles = installation.open_bundles()
         networks = open_embedders(bundles, runtime, threads, wait=False)
         recogniser = Recogniser(bundles, networks) if bundles else None
@@ -123,6 +132,7 @@ def beside_a_shop(
             runtime=runtime,
             trial=trial,
             fetcher=fetcher,
+            software=software,
         )
         yield updates, live
 
@@ -142,6 +152,7 @@ class Updates:
         runtime: What runs it.
         trial: Tries releases; in a child process when left out.
         fetcher: Where bytes come from; what the repository's address says when left out.
+        software: What updates of the software work with; ``None`` where there are none.
 
     Raises:
         ConfigError: A file that the settings name cannot be used.
@@ -163,6 +174,7 @@ class Updates:
         runtime: RuntimeSettings | None = None,
         trial: Trial | None = None,
         fetcher: BundleFetcher | None = None,
+        software: SoftwareSeams | None = None,
     ) -> None:
         try:
             ZoneInfo(settings.timezone)
@@ -182,6 +194,8 @@ class Updates:
         categories = settings.categories or tuple(
             dict.fromkeys([*installation.configured, *installation.pointer.categories])
         )
+        if software is not None:
+            categories = (*categories, SOFTWARE)
         if not categories:
             raise ConfigError(
                 [
@@ -214,6 +228,7 @@ class Updates:
                 on_change=self._changed,
                 threads=threads,
                 runtime=runtime or RuntimeSettings(),
+                software=software,
             ),
         )
         self.fleet_line: FleetLine | None = None

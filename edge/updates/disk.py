@@ -14,7 +14,7 @@ from typing import Final
 from edge.errors import DiskRoomError
 from edge.updates.files import flush_folder
 from edge.updates.shelf import BundleShelf
-from models.delivery import Release
+from models.delivery import Edition
 
 _SPARE_BYTES: Final = 32 * 2**20
 _CHUNK_BYTES: Final = 1 << 20
@@ -50,9 +50,9 @@ class DiskRoom:
 
     def make_for(
         self,
-        release: Release,
+        release: Edition,
         keep: Mapping[str, Collection[int]],
-        under_way: Collection[Release],
+        under_way: Collection[Edition],
     ) -> None:
         """Make room for what a release lacks; releases that nobody keeps go, the oldest first.
 
@@ -110,7 +110,7 @@ class DiskRoom:
         draft.replace(self._ballast)
         flush_folder(self._ballast.parent)
 
-    def _short_of(self, release: Release) -> int:
+    def _short_of(self, release: Edition) -> int:
         """Bytes that are missing within the budget or on the disk; negative where none are."""
         needed = self._shelf.bytes_lacking(release)
         budget = self._shelf.used_bytes() + needed - self._budget_bytes

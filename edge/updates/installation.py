@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from edge.errors import JournalError, UpdateError
+from edge.software.slots import Slots
 from edge.updates.journal import Journal
 from edge.updates.pointer import POINTER_NAME, Pointer, Served, read_pointer, write_pointer
 from edge.updates.progress import Progress, Quarantine
 from edge.updates.settings import WatchSettings
 from edge.updates.shelf import BundleShelf
 from models.bundle import Bundle, BundleError, open_bundle
-from models.delivery import FailureKind, State, UpdateEvent, UpdateOutcome, event_id_of
+from models.delivery import SOFTWARE, FailureKind, State, UpdateEvent, UpdateOutcome, event_id_of
 
 _LOGGER: Final = logging.getLogger(__name__)
 JOURNAL_NAME: Final = "journal.sqlite"
@@ -38,6 +39,7 @@ class Installation:
         wall_time_s: Seconds since 1970.
         configured: Bundles that the configuration names, by category: what serves until a release
             does, and what is left when none can.
+        slots: Releases of the device's own software; ``None`` where it is left as it is.
 
     Attributes:
         boot: How often this was opened.
@@ -53,8 +55,10 @@ class Installation:
         device_id: str,
         wall_time_s: Callable[[], float],
         configured: Mapping[str, Bundle],
+        slots: Slots | None = None,
     ) -> None:
         self.folder = folder
+        self._slots = slots
         self.device_id = device_id
         self.configured = dict(configured)
         self._wall_time_s = wall_time_s
@@ -81,7 +85,9 @@ class Installation:
         os.close(self._lock)
 
     def served(self, category: str) -> Served:
-        """What serves for a category."""
+        """What serves for a category, or runs as the software."""
+        if category == SOFTWARE:
+            return Served() if self._slots is None else self._slots.served()
         return self.pointer.served(category)
 
     def point(self, category: str, served: Served) -> None:
@@ -267,6 +273,8 @@ class Installation:
         """What serves where that cannot be read any more: the newest that may have served."""
         pointer = Pointer()
         for category in self.shelf.categories():
+            if category == SOFTWARE:
+                continue
             progress, never = self.journal.progress(category), set(self._failed(category))
             if progress.state not in ("watching", "done"):
                 never.add(progress.target)  # it lies there to be tried

@@ -18,9 +18,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from edge.errors import JournalError
-from edge.transactions import whole_transaction
 from edge.updates.progress import Progress, Quarantine
 from models.delivery import UpdateEvent
+from web.transactions import whole_transaction
 
 _LOGGER: Final = logging.getLogger(__name__)
 _SCHEMA: Final = """

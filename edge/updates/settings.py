@@ -12,10 +12,17 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from edge.updates.hours import parse_span
-from models.delivery import require_category, require_device_id
+from models.delivery import SOFTWARE, require_category, require_device_id
+
+
+def _bundles_category(category: str) -> str:
+    if category == SOFTWARE:
+        raise ValueError(f"{category} is no category of bundles; it has a section of its own")
+    return require_category(category)
+
 
 Seconds = Annotated[float, Field(gt=0)]
-Category = Annotated[str, AfterValidator(require_category)]
+Category = Annotated[str, AfterValidator(_bundles_category)]
 
 
 class _Closed(BaseModel):
@@ -102,6 +109,30 @@ class WatchSettings(_Closed):
     starts_at_most: Annotated[int, Field(ge=1)] = 3
 
 
+class SoftwareSettings(_Closed):
+    """How the device's own software is kept up to date; only where the launcher starts it.
+
+    Attributes:
+        folder: Where its releases are; the launcher is told the same one.
+        watch_s: How long a release must run before it counts as good.
+        starts_at_most: Starts of the device within that before the release is taken back.
+        occupied_at_most_s: The restart waits so long for a moment without an open basket; then it
+            comes all the same, and what is in doubt about those baskets goes to review.
+        unwell_at_most_s: Cameras that a release has lost may be lost for so long.
+        timeout_s: For making a slot, and for trying it.
+        system_packages: Whether releases see the system's Python packages, as TensorRT on a Jetson
+            needs.
+    """
+
+    folder: Path = Path("software")
+    watch_s: Seconds = 900.0
+    starts_at_most: Annotated[int, Field(ge=1)] = 3
+    occupied_at_most_s: Seconds = 43_200.0
+    unwell_at_most_s: Seconds = 300.0
+    timeout_s: Seconds = 1800.0
+    system_packages: bool = False
+
+
 class UpdateSettings(_Closed):
     """The ``updates`` section.
 
@@ -127,6 +158,7 @@ class UpdateSettings(_Closed):
         trial: What a release must pass.
         watch: How it is watched.
         mqtt: ``null`` reports to nobody and polls only.
+        software: ``null`` leaves the software as it is.
     """
 
     device_id: Annotated[str, AfterValidator(require_device_id)]
@@ -147,3 +179,4 @@ class UpdateSettings(_Closed):
     trial: TrialSettings = TrialSettings()
     watch: WatchSettings = WatchSettings()
     mqtt: FleetBrokerSettings | None = None
+    software: SoftwareSettings | None = None

@@ -27,9 +27,9 @@ from models.bundle import BundleError
 from models.bundle.folder import record_of
 from models.delivery import (
     DeliveryFormatError,
-    Release,
+    Edition,
     ReleaseFile,
-    decode_release,
+    decode_edition,
     encode_release,
 )
 
@@ -78,7 +78,7 @@ class BundleShelf:
         """Where a file grows while it is fetched."""
         return self._blobs / f"{sha256}.part"
 
-    def lacking(self, release: Release) -> tuple[ReleaseFile, ...]:
+    def lacking(self, release: Edition) -> tuple[ReleaseFile, ...]:
         """Files of a release that are not there yet, each content once, small ones first."""
         by_content = {file.sha256: file for file in release.files}
         return tuple(
@@ -87,26 +87,26 @@ class BundleShelf:
             if not self.blob_path(file.sha256).is_file()
         )
 
-    def bytes_lacking(self, release: Release) -> int:
+    def bytes_lacking(self, release: Edition) -> int:
         """Bytes that are still to be fetched."""
         return sum(
             file.length - _size(self.part_path(file.sha256)) for file in self.lacking(release)
         )
 
-    def keep_document(self, release: Release) -> None:
+    def keep_document(self, release: Edition) -> None:
         """Remember what a release is made of."""
         path = self._document_path(release.category, release.release)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, encode_release(release))
 
-    def document(self, category: str, release: int) -> Release | None:
+    def document(self, category: str, release: int) -> Edition | None:
         """What a release is made of, where that was remembered and can be read."""
         try:
-            return decode_release(self._document_path(category, release).read_bytes())
+            return decode_edition(category, self._document_path(category, release).read_bytes())
         except (OSError, DeliveryFormatError):
             return None
 
-    def assemble(self, release: Release) -> Path:
+    def assemble(self, release: Edition) -> Path:
         """Make the bundle's folder; all its files are there.
 
         Returns:
@@ -145,7 +145,7 @@ class BundleShelf:
             shutil.rmtree(draft, ignore_errors=True)
         self._document_path(category, release).unlink(missing_ok=True)
 
-    def discard_damaged(self, release: Release) -> tuple[str, ...]:
+    def discard_damaged(self, release: Edition) -> tuple[str, ...]:
         """Throw away files of a release whose content has changed on the disk.
 
         Returns:
@@ -165,7 +165,7 @@ class BundleShelf:
                 damaged.append(file.name)
         return tuple(damaged)
 
-    def sweep(self, wanted: Collection[Release]) -> int:
+    def sweep(self, wanted: Collection[Edition]) -> int:
         """Throw away drafts, and files that neither a bundle nor ``wanted`` needs.
 
         Args:

@@ -23,6 +23,7 @@ from edge.errors import (
     WalkoutEdgeError,
 )
 from edge.runtime.settings import RuntimeSettings
+from edge.software.steps import SoftwareSeams
 from edge.updates.disk import DiskRoom
 from edge.updates.fetch import BundleFetcher, Pace, download
 from edge.updates.installation import Installation
@@ -35,7 +36,7 @@ from edge.updates.trial import Trial, TrialRequest
 from edge.updates.trust import SignedStore
 from edge.updates.watch import judge
 from models.bundle import BundleError
-from models.delivery import Release, State, stored_target
+from models.delivery import Edition, State, stored_target
 
 _SHOWN_STEP_PERCENT: Final = 5.0
 _LOOK_AGAIN_S: Final = 1.0
@@ -58,6 +59,7 @@ class Seams:
         on_change: Told whenever there is something new to report.
         threads: Of a network that is tried.
         runtime: What runs it.
+        software: What updates of the software work with; ``None`` where there are none.
     """
 
     installation: Installation
@@ -72,6 +74,7 @@ class Seams:
     on_change: Callable[[], None] = lambda: None
     threads: int = 1
     runtime: RuntimeSettings = RuntimeSettings()
+    software: SoftwareSeams | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Steps:
         )
         self.room = DiskRoom(self._shelf, settings.disk_budget_bytes, settings.ballast_bytes)
 
-    def work(self, category: str, progress: Progress, release: Release) -> float:
+    def work(self, category: str, progress: Progress, release: Edition) -> float:
         """Do the work of a state.
 
         Args:
@@ -150,7 +153,7 @@ class Steps:
             self._swap(category, progress, release)
         return 0.0
 
-    def _fetch(self, category: str, progress: Progress, release: Release) -> None:
+    def _fetch(self, category: str, progress: Progress, release: Edition) -> None:
         total = max(1, release.size_bytes)
         left = self._shelf.bytes_lacking(release)
         shown = progress.percent
@@ -181,7 +184,7 @@ class Steps:
         self._shelf.assemble(release)
         self._log.move(category, "verifying", "everything is there")
 
-    def _try(self, category: str, progress: Progress, release: Release) -> None:
+    def _try(self, category: str, progress: Progress, release: Edition) -> None:
         self._permits.begin(progress.urgent)
         if not self._shelf.has(category, release.release):
             self._log.move(category, "fetching", "its files are not complete")
@@ -211,7 +214,7 @@ class Steps:
             raise
         self._log.move(category, "waiting_to_swap", found)
 
-    def _fetch_again_if_broken(self, category: str, release: Release) -> None:
+    def _fetch_again_if_broken(self, category: str, release: Edition) -> None:
         """What broke on this disk is no fault of the release."""
         damaged = self._shelf.discard_damaged(release)
         if damaged:
@@ -220,7 +223,7 @@ class Steps:
             self._log.move(category, "fetching", "some files are fetched again")
             raise UpdateError(f"{', '.join(damaged)} broke on this disk; fetched again")
 
-    def _swap(self, category: str, progress: Progress, release: Release) -> None:
+    def _swap(self, category: str, progress: Progress, release: Edition) -> None:
         self._log.keep_counts()
         try:
             bundle = self._installation.open_release(category, release.release)
@@ -239,7 +242,7 @@ class Steps:
             category,
             self._log.progress(category).swapped(
                 self._s.clock.wall_time_s(),
-                f"release {release.release} ({release.bundle_version}) serves and is watched",
+                f"release {release.release} ({release.title}) serves and is watched",
             ),
             tell=True,
         )

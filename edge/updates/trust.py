@@ -38,11 +38,11 @@ from models.delivery import (
     METADATA_FOLDER,
     ROLLOUTS_ROLE,
     DeliveryFormatError,
-    Release,
+    Edition,
     RolloutPlan,
     category_role,
+    decode_edition,
     decode_plan,
-    decode_release,
     plan_path,
     release_path,
     stored_target,
@@ -154,7 +154,7 @@ class SignedView:
             raise TrustError(f"the plan of {category} is one of {plan.category}; it is not obeyed")
         return plan
 
-    def release(self, category: str, number: int) -> Release:
+    def release(self, category: str, number: int) -> Edition:
         """What a release is made of.
 
         Raises:
@@ -169,7 +169,7 @@ class SignedView:
                 "release; publish it, or correct the plan"
             )
         try:
-            release = decode_release(content)
+            release = decode_edition(category, content)
         except DeliveryFormatError as err:
             raise TrustError(f"release {number} of {category}: {err}") from err
         if (release.category, release.release) != (category, number):

@@ -4,9 +4,9 @@ Owns what both sides must understand alike, and the one rule they share: which r
 wanted to run. Owns no transport, no signature and no file: the trainer publishes in
 ``cloud_trainer``, the device fetches and judges in ``edge``.
 
-The parts: ``names`` paths, roles and topics; ``release`` what an edition is made of; ``plan`` who
-may run which; ``messages`` what is said over MQTT; ``wire`` documents to bytes and back; ``errors``
-what can be wrong with them.
+The parts: ``names`` paths, roles and topics; ``release`` what an edition is made of, ``software``
+one of the device's own software; ``plan`` who may run which; ``messages`` what is said over MQTT;
+``wire`` documents to bytes and back; ``errors`` what can be wrong with them.
 """
 
 from models.delivery.errors import DeliveryFormatError, DeliveryVersionError, MessageTooLargeError
@@ -29,6 +29,7 @@ from models.delivery.names import (
     METADATA_FOLDER,
     ROLLOUTS_PATTERNS,
     ROLLOUTS_ROLE,
+    SOFTWARE,
     TARGETS_FOLDER,
     Topic,
     announce_topic,
@@ -46,6 +47,7 @@ from models.delivery.names import (
     status_topic,
     stored_target,
     update_event_topic,
+    wheel_path,
 )
 from models.delivery.plan import (
     MAX_PLAN_BYTES,
@@ -59,6 +61,7 @@ from models.delivery.plan import (
 )
 from models.delivery.release import (
     MAX_RELEASE_BYTES,
+    Edition,
     Release,
     ReleaseFile,
     bytes_to_fetch,
@@ -66,18 +69,27 @@ from models.delivery.release import (
     encode_release,
     release_of,
 )
+from models.delivery.software import (
+    DISTRIBUTION,
+    SoftwareRelease,
+    WheelFile,
+    decode_edition,
+    software_release,
+)
 from models.delivery.wire import MAX_MESSAGE_BYTES, decode, encode
 
 __all__ = [
     "ALL_STATUS",
     "ALL_UPDATE_EVENTS",
     "ANNOUNCEMENTS",
+    "DISTRIBUTION",
     "MAX_MESSAGE_BYTES",
     "MAX_PLAN_BYTES",
     "MAX_RELEASE_BYTES",
     "METADATA_FOLDER",
     "ROLLOUTS_PATTERNS",
     "ROLLOUTS_ROLE",
+    "SOFTWARE",
     "TARGETS_FOLDER",
     "Announcement",
     "CategoryStatus",
@@ -85,16 +97,19 @@ __all__ = [
     "DeliveryFormatError",
     "DeliveryVersionError",
     "DeviceStatus",
+    "Edition",
     "FailureKind",
     "MessageTooLargeError",
     "Quarantined",
     "Release",
     "ReleaseFile",
     "RolloutPlan",
+    "SoftwareRelease",
     "State",
     "Topic",
     "UpdateEvent",
     "UpdateOutcome",
+    "WheelFile",
     "announce_topic",
     "attempt",
     "bytes_to_fetch",
@@ -102,6 +117,7 @@ __all__ = [
     "category_role",
     "command_topic",
     "decode",
+    "decode_edition",
     "decode_plan",
     "decode_release",
     "device_share_percent",
@@ -118,9 +134,11 @@ __all__ = [
     "release_path",
     "require_category",
     "require_device_id",
+    "software_release",
     "status_topic",
     "stored_target",
     "takes_candidate",
     "update_event_topic",
     "wanted_release",
+    "wheel_path",
 ]

@@ -8,6 +8,8 @@ of the signing roles do not cross a slash::
     soda/rel-7/vectors.safetensors           the rest of its bundle
     soda/rel-7/golden/000.png
     rollouts/soda.json                       who may run which release
+    software/wheels/<file name>.whl          a wheel of the device's own software
+    software/rel-7/release.json              which wheels the seventh release of it is made of
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from models.bundle import NETWORK_FILES
 from models.delivery.errors import DeliveryFormatError
@@ -24,6 +26,9 @@ from models.delivery.errors import DeliveryFormatError
 METADATA_FOLDER = "metadata"
 TARGETS_FOLDER = "targets"
 RELEASE_NAME = "release.json"
+
+# The device's own software travels like a category of this name, and no bundle may have it.
+SOFTWARE: Final = "software"
 
 ROLLOUTS_ROLE = "rollouts"
 ROLLOUTS_PATTERNS = ("rollouts/*",)
@@ -138,6 +143,11 @@ def file_path(category: str, release: int, network_id: str, name: str) -> str:
     if name in NETWORK_FILES:
         return f"{require_category(category)}/net-{network_id}/{name}"
     return f"{_release_folder(category, release)}/{name}"
+
+
+def wheel_path(name: str) -> str:
+    """Target path of a wheel of the device's software."""
+    return f"{SOFTWARE}/wheels/{name}"
 
 
 def plan_path(category: str) -> str:

@@ -1,4 +1,4 @@
-"""A release: what one signed edition of a category's bundle is made of."""
+"""A release: what one signed edition is made of, of a category's bundle or of anything else."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from models.bundle.manifest import size_limit_bytes
 from models.delivery.names import (
     CATEGORY_PATTERN,
     NETWORK_ID_PATTERN,
+    SOFTWARE,
     file_path,
     network_id_of,
 )
@@ -21,10 +22,10 @@ MAX_RELEASE_BYTES = 2**20
 
 
 class ReleaseFile(Closed):
-    """A file of the bundle.
+    """A file of a release.
 
     Attributes:
-        name: Its name in the bundle's folder, with forward slashes.
+        name: Its name in the release's folder, with forward slashes.
         target: Its target path.
         length: Its size in bytes.
         sha256: Its SHA-256, 64 lower-case hexadecimal digits.
@@ -36,20 +37,14 @@ class ReleaseFile(Closed):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Release(Closed):
-    """What a release is made of; signed, and immutable once published.
-
-    A release that validates names only files that a bundle may have, of sizes that are read, at the
-    paths that belong to them.
+class Edition(Closed):
+    """What anything that travels is made of; signed, and immutable once published.
 
     Attributes:
         schema_version: Always 1.
         category: Its category.
         release: Its number: grows with every publication of the category and is never used again.
-        bundle_version: Version in the bundle's manifest, for people.
-        space_id: Embedding space of the bundle.
-        network_id: Identity of the network as it travels, see ``network_id_of``.
-        files: All files of the bundle, the manifest among them.
+        files: All its files.
         not_before: The publisher's time; a clock that says less is wrong.
         notes: What the publisher wants people to know.
     """
@@ -57,15 +52,41 @@ class Release(Closed):
     schema_version: Literal[1] = 1
     category: str = Field(pattern=CATEGORY_PATTERN)
     release: int = Field(ge=1)
-    bundle_version: str
-    space_id: str = Field(pattern=r"^[0-9a-f]{64}$")
-    network_id: str = Field(pattern=NETWORK_ID_PATTERN)
     files: tuple[ReleaseFile, ...] = Field(max_length=2000)
     not_before: AwareDatetime
     notes: Words = ""
 
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        raise NotImplementedError
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.length for file in self.files)
+
+
+class Release(Edition):
+    """What a release of a bundle is made of.
+
+    A release that validates names only files that a bundle may have, of sizes that are read, at the
+    paths that belong to them.
+
+    Attributes:
+        bundle_version: Version in the bundle's manifest, for people.
+        space_id: Embedding space of the bundle.
+        network_id: Identity of the network as it travels, see ``network_id_of``.
+    """
+
+    bundle_version: str
+    space_id: str = Field(pattern=r"^[0-9a-f]{64}$")
+    network_id: str = Field(pattern=NETWORK_ID_PATTERN)
+
     @model_validator(mode="after")
     def _files_are_those_of_a_bundle(self) -> Release:
+        if self.category == SOFTWARE:
+            raise ValueError(f"no bundle is of the category {SOFTWARE!r}")
         names = [file.name for file in self.files]
         if len(set(names)) != len(names) or MANIFEST_NAME not in names:
             raise ValueError(f"files must be distinct and hold {MANIFEST_NAME}")
@@ -87,9 +108,9 @@ class Release(Closed):
         return tuple(file for file in self.files if file.name in NETWORK_FILES)
 
     @property
-    def size_bytes(self) -> int:
-        """Bytes of all files together."""
-        return sum(file.length for file in self.files)
+    def title(self) -> str:
+        """What people call it."""
+        return self.bundle_version
 
 
 def release_of(
@@ -136,7 +157,7 @@ def release_of(
     )
 
 
-def bytes_to_fetch(release: Release, on_disk: Release | None) -> int:
+def bytes_to_fetch(release: Edition, on_disk: Edition | None) -> int:
     """Bytes of the files that a device lacks which has the files of another release.
 
     Args:
@@ -147,7 +168,7 @@ def bytes_to_fetch(release: Release, on_disk: Release | None) -> int:
     return sum(file.length for file in release.files if file.sha256 not in has)
 
 
-def encode_release(release: Release) -> bytes:
+def encode_release(release: Edition) -> bytes:
     """The content of ``release.json``.
 
     Raises:

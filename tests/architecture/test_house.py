@@ -21,7 +21,7 @@ else:
 Documented: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("calibration", "cloud_trainer", "edge", "models")
+PACKAGES = ("calibration", "cloud_trainer", "edge", "models", "web")
 SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 FORBIDDEN_NAMES = re.compile(r"(^|_)(util|utils|helper|helpers|manager|managers|misc|common)$")

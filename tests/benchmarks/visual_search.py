@@ -23,15 +23,9 @@ from typing import IO, Final
 import cv2
 
 from edge.bench.rounds import Figure, measure, ratio_figure
-from edge.dashboard.accounts import Accounts
-from edge.dashboard.accounts_file import AccountsFile
+from edge.dashboard.access import WORDS
 from edge.dashboard.api import search as search_api
-from edge.dashboard.app import make_app
-from edge.dashboard.audit import AuditLog
-from edge.dashboard.gate import Doorkeeping
-from edge.dashboard.origins import OwnNames
-from edge.dashboard.serve import WebServer
-from edge.dashboard.tokens import Tokens
+from edge.dashboard.app import ABOUT
 from edge.errors import NotThereError
 from edge.matching.recogniser import Recogniser
 from edge.recognise import preprocessing_of
@@ -44,6 +38,14 @@ from models.bundle import Bundle
 from models.photos import decode_photo
 from models.preprocess import photo_region
 from tests.simulators.photos import draw_photo, write_photo
+from web.accounts import Accounts
+from web.accounts_file import AccountsFile
+from web.app import make_app
+from web.audit import AuditLog
+from web.gate import Doorkeeping
+from web.origins import OwnNames
+from web.serve import WebServer
+from web.tokens import Tokens
 
 CLIENTS: Final = 8
 _PHOTOS_A_CLIENT: Final = 4
@@ -101,20 +103,21 @@ def _served(bundle: Bundle, recogniser: Recogniser, folder: Path) -> Iterator[tu
     with ExitStack() as opened:
         search = opened.enter_context(VisualSearch(recogniser, (), "EUR"))
         file = opened.enter_context(closing(AccountsFile(folder / "accounts.sqlite")))
-        tokens = Tokens(file, time.time)
+        tokens = Tokens(file, WORDS, time.time)
         router = search_api.router(search, ProductSets(folder / "sets.json"), _no_camera)
         server = WebServer(
             lambda is_closing: (
                 make_app(
                     [(router, search_api.RULES)],
                     Doorkeeping(
-                        Accounts(file, time.time),
+                        Accounts(file, WORDS, time.time),
                         tokens,
                         AuditLog(file, time.time),
                         OwnNames(()),
                         "walkout",
                         is_closing,
                     ),
+                    ABOUT,
                 ).asgi
             ),
             "127.0.0.1",

@@ -52,6 +52,7 @@ from models.bundle import Bundle
 from models.delivery import (
     METADATA_FOLDER,
     TARGETS_FOLDER,
+    Release,
     RolloutPlan,
     category_role,
     plan_path,
@@ -117,7 +118,7 @@ class Cloud:
         *,
         everywhere: bool = False,
         judge: Callable[[Bundle], None] = judge_bundle,
-    ) -> Publication:
+    ) -> Publication[Release]:
         """Publish a bundle; ``judge=let_through`` signs a bad one as well."""
         return publish_bundle(self.repository, bundle, self.now, everywhere=everywhere, judge=judge)
 

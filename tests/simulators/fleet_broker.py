@@ -28,25 +28,31 @@ class FleetBroker:
     Attributes:
         devices: The authority that signs devices.
         cloud: The authority that signs the cloud's programs.
+        claims: The authority that signs claims.
         device_port: Where devices connect.
         cloud_port: Where the cloud's programs connect.
+        claim_port: Where devices ask for an identity.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, made: Path | None = None) -> None:
+        """Prepare it; ``made`` is a folder of authorities that ``devices init`` has made."""
         found = shutil.which("mosquitto", path=_PATH)
         if found is None:
             raise NoMosquittoError("no mosquitto: apt-get install mosquitto")
         self.devices = Authority(folder / "devices-ca", "walkout devices")
         self.cloud = Authority(folder / "cloud-ca", "walkout cloud")
+        self.claims = Authority(folder / "claims-ca", "walkout claims")
         with (
             socket.create_server(("127.0.0.1", 0)) as one,
             socket.create_server(("127.0.0.1", 0)) as other,
+            socket.create_server(("127.0.0.1", 0)) as third,
         ):
             self.device_port: int = one.getsockname()[1]
             self.cloud_port: int = other.getsockname()[1]
+            self.claim_port: int = third.getsockname()[1]
         own = self.devices.issue("broker", listens=True)
         configuration = folder / "mosquitto.conf"
-        configuration.write_text(self._here(folder, own), encoding="utf-8")
+        configuration.write_text(self._here(folder, own, made), encoding="utf-8")
         self._log = folder / "mosquitto.log"
         self._command = [found, "-c", str(configuration)]
         self._process: subprocess.Popen[bytes] | None = None
@@ -94,7 +100,7 @@ class FleetBroker:
         # The broker has one certificate, signed by the devices' authority.
         return Tls(self.devices.certificate, tls.certificate, tls.key)
 
-    def _here(self, folder: Path, own: Tls) -> str:
+    def _here(self, folder: Path, own: Tls, made: Path | None) -> str:
         """The deployed configuration, with this machine's paths and ports."""
         text = (DEPLOYED / "mosquitto.conf").read_text(encoding="utf-8")
         places = {
@@ -103,12 +109,21 @@ class FleetBroker:
             "/etc/mosquitto/walkout/devices-ca.crl": self.devices.revocations,
             "/etc/mosquitto/walkout/cloud-ca.crt": self.cloud.certificate,
             "/etc/mosquitto/walkout/cloud-ca.crl": self.cloud.revocations,
+            "/etc/mosquitto/walkout/claims-ca.crt": self.claims.certificate,
+            "/etc/mosquitto/walkout/claims-ca.crl": self.claims.revocations,
             "/etc/mosquitto/walkout/broker.crt": own.certificate,
             "/etc/mosquitto/walkout/broker.key": own.key,
             "/var/lib/mosquitto/": f"{folder}/",
             "listener 8883": f"listener {self.device_port} 127.0.0.1",
             "listener 8884": f"listener {self.cloud_port} 127.0.0.1",
+            "listener 8885": f"listener {self.claim_port} 127.0.0.1",
         }
+        if made is not None:
+            places |= {
+                deployed: made / Path(deployed).name
+                for deployed in places
+                if deployed.startswith("/etc") and not deployed.endswith("/acl")
+            }
         for deployed, here in places.items():
             assert deployed in text, f"{deployed} is no longer in mosquitto.conf"
             text = text.replace(deployed, str(here))

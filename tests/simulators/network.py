@@ -129,8 +129,13 @@ class Wire:
                 near.close()
                 continue
             self.connections += 1
-            far = socket.create_connection(("127.0.0.1", self._to_port))
-            self._open += [near, far]
+            try:
+                far = socket.create_connection(("127.0.0.1", self._to_port))
+            except OSError:  # nobody listens there now
+                near.close()
+                continue
+            self._open = [each for each in self._open if each.fileno() >= 0] + [near, far]
+            self._threads = [each for each in self._threads if each.is_alive()]
             self._run(self._forth, near, far)
             self._run(self._back, far, near)
 

@@ -16,9 +16,11 @@ output "credentials_endpoint" {
 output "device_certificates" {
   description = "Certificate of each device, PEM, by its id."
   value       = { for id, each in aws_iot_certificate.device : id => each.certificate_pem }
+  sensitive   = true
 }
 
 output "cloud_certificates" {
   description = "Certificates of the cloud's programs, PEM."
   value       = { for name, each in aws_iot_certificate.cloud : name => each.certificate_pem }
+  sensitive   = true
 }

@@ -7,11 +7,12 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Response
 
-from edge.dashboard.access import VIEWERS, Rule, rules
-from edge.dashboard.api.asking import Name, refusals
+from edge.dashboard.access import VIEWERS
 from edge.dashboard.pictures import WIDTHS_PX
 from edge.dashboard.shown import ShownShop
 from edge.dashboard.views.cameras import CameraOverlay, ShownCamera
+from web.access import Rule, rules
+from web.asking import Name, refusals
 
 RULES: Final[tuple[Rule, ...]] = (
     *rules("GET", "/api/v1/cameras", VIEWERS, "read"),

@@ -12,16 +12,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from pydantic import ConfigDict
 
-from edge.dashboard.access import TECHNICIANS, VIEWERS, Rule, rules
-from edge.dashboard.api.asking import refusals
+from edge.dashboard.access import TECHNICIANS, VIEWERS
 from edge.dashboard.shown import ShownShop
 from edge.dashboard.shown_device import walkout_version
 from edge.dashboard.views.floor import StoreCard
 from edge.dashboard.views.health import ShownHealth
 from edge.dashboard.views.serving import ShownModels
-from edge.dashboard.views.shape import API, Shape
 from edge.dashboard.views.stats import Stats
-from edge.health import metrics_text
+from edge.health import metrics_for
+from web.access import Rule, rules
+from web.asking import refusals
+from web.shape import API, Shape
 
 _REDIRECTED: Final = ("stats", "config", "events", "review")
 RULES: Final[tuple[Rule, ...]] = (
@@ -98,10 +99,10 @@ def router(shop: ShownShop) -> APIRouter:
         return shop.models()
 
     @routes.get("/metrics", response_class=PlainTextResponse, responses=refusals())
-    def metrics() -> Response:
-        """Metrics in Prometheus's text format."""
-        kind = "text/plain; version=0.0.4; charset=utf-8"
-        return Response(metrics_text(shop.health()), headers={"Content-Type": kind})
+    def metrics(request: Request) -> Response:
+        """Metrics in Prometheus's text format, or as OpenMetrics for whoever accepts it."""
+        content, kind = metrics_for(shop.health(), request.headers.get("accept", ""))
+        return Response(content, headers={"Content-Type": kind})
 
     @routes.get("/healthz", response_model=Verdict, responses={503: {"model": Verdict}})
     def healthz(request: Request) -> Response:

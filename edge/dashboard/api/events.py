@@ -6,12 +6,13 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
 
-from edge.dashboard.access import VIEWERS, Rule, rules
-from edge.dashboard.api.asking import After, Limit, refusals
+from edge.dashboard.access import VIEWERS
 from edge.dashboard.shown import ShownShop
 from edge.dashboard.views.events import ShownEvent
-from edge.dashboard.views.shape import Listed
 from edge.events import InteractionKind
+from web.access import Rule, rules
+from web.asking import After, Limit, refusals
+from web.shape import Listed
 
 RULES: Final[tuple[Rule, ...]] = (
     *rules("GET", "/api/v1/events", VIEWERS, "read"),

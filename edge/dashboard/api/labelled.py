@@ -6,11 +6,12 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
 
-from edge.dashboard.access import ADMINS, Rule, rules
-from edge.dashboard.api.asking import After, Limit, refusals
+from edge.dashboard.access import ADMINS
 from edge.dashboard.shown import ShownShop
 from edge.dashboard.views.labelled import LabelledEvent
-from edge.dashboard.views.shape import Listed
+from web.access import Rule, rules
+from web.asking import After, Limit, refusals
+from web.shape import Listed
 
 RULES: Final[tuple[Rule, ...]] = (
     *rules("GET", "/api/v1/labelled", ADMINS, "labelled"),

@@ -7,12 +7,13 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from edge.dashboard.access import VIEWERS, Rule, rules
-from edge.dashboard.api.asking import refusals
+from edge.dashboard.access import VIEWERS
 from edge.dashboard.live import LiveFeed
 from edge.dashboard.shown import ShownShop
 from edge.dashboard.views.floor import Plan
 from edge.dashboard.views.live import LiveState
+from web.access import Rule, rules
+from web.asking import refusals
 
 RULES: Final[tuple[Rule, ...]] = (
     *rules("GET", "/api/v1/plan", VIEWERS, "read"),

@@ -7,11 +7,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 
-from edge.dashboard.access import STAFF, VIEWERS, Rule, rules
-from edge.dashboard.api.asking import After, Limit, Name, refusals, who
+from edge.dashboard.access import STAFF, VIEWERS
 from edge.dashboard.shown import ShownShop
 from edge.dashboard.views.receipts import ReceiptBrief, SessionReceipts
-from edge.dashboard.views.shape import Listed, Shape
+from web.access import Rule, rules
+from web.asking import After, Limit, Name, refusals, who
+from web.shape import Listed, Shape
 
 RULES: Final[tuple[Rule, ...]] = (
     *rules("GET", "/api/v1/receipts", VIEWERS, "read"),

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from calibration.format import first_complaint
-from edge.dashboard.access import STAFF, TECHNICIANS, UPLOAD_BODY, VIEWERS, Rule, rules
+from edge.dashboard.access import STAFF, TECHNICIANS, VIEWERS
 from edge.dashboard.views.search import (
     MOST_PICTURES,
     MOST_REGIONS,
@@ -42,13 +42,14 @@ from edge.dashboard.views.search import (
     SearchTold,
 )
 from edge.dashboard.views.search_results import results_shape
-from edge.dashboard.views.shape import API, Refusal
 from edge.errors import SearchBusyError, SearchError, WalkoutEdgeError
 from edge.search.finding import Found
 from edge.search.product_sets import ProductSets
 from edge.search.region import Image
 from edge.search.searching import Polygon, VisualSearch, Wanted
 from models.photos import PhotoError, decode_photo
+from web.access import UPLOAD_BODY, Rule, rules
+from web.shape import API, Refusal
 
 RULES: Final[tuple[Rule, ...]] = (
     *rules("POST", f"{API}/search", VIEWERS, "search", longest_body=UPLOAD_BODY, audited=False),

@@ -8,13 +8,14 @@ from typing import Final
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict
 
-from edge.dashboard.access import STAFF, VIEWERS, Rule, rules
-from edge.dashboard.api.asking import Name, refusals
+from edge.dashboard.access import STAFF, VIEWERS
 from edge.dashboard.shown import ShownShop
 from edge.dashboard.views.baskets import ShownBasket
 from edge.dashboard.views.receipts import SessionReceipts
-from edge.dashboard.views.shape import Shape
 from edge.shop.checkin import AskedCheckIn
+from web.access import Rule, rules
+from web.asking import Name, refusals
+from web.shape import Shape
 
 RULES: Final[tuple[Rule, ...]] = (
     # The reader at the door checks people in all day; who they are is in the ledger.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.checkout.basket import Basket
 from edge.checkout.receipt import Receipt
-from edge.dashboard.views.shape import Shape, money
+from web.shape import Shape, money
 
 
 class BasketMember(Shape):

@@ -17,7 +17,8 @@ from calibration.wizard.steps import next_step, steps
 from calibration.wizard.work import Board, CellSku, Grid, LensFound, MarkSet, PlaceFound
 from edge.calibrating.bench import Bench
 from edge.calibrating.looking import LensLook, MarkerLook
-from edge.dashboard.views.shape import Point, Polygon, Shape
+from edge.dashboard.views.shape import Point, Polygon
+from web.shape import Shape
 
 Metres = Annotated[float, Field(ge=-1000, le=1000)]
 Length = Annotated[float, Field(gt=0, le=1000)]

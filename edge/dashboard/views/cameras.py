@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from edge.cameras.newest import CameraState
 from edge.dashboard.views.events import Result
-from edge.dashboard.views.shape import API, Point, Polygon, Shape
+from edge.dashboard.views.shape import Point, Polygon
 from edge.events import InteractionKind
+from web.shape import API, Shape
 
 
 class ShownCamera(Shape):

@@ -8,9 +8,11 @@ from typing import Literal
 from edge.checkout.basket import Review
 from edge.checkout.entries import InteractionRecorded
 from edge.checkout.shop import Shop
-from edge.dashboard.views.shape import Crop, Shape, crops_of
+from edge.dashboard.views.shape import Crop, crops_of
 from edge.events import InteractionKind
+from edge.tracing import trace_id
 from models.decision import Outcome
+from web.shape import Shape
 
 Result = Literal["counted", "in_review", "settled", "restocked", "not_sold_here"]
 
@@ -36,6 +38,7 @@ class ShownEvent(Shape):
 
     Attributes:
         event_id: Its id.
+        trace: The same in all logs and messages, from the camera's frame on.
         kind: ``take`` or ``put_back``.
         happened_at: When the hand had gone.
         started_at: When the hand came.
@@ -56,6 +59,7 @@ class ShownEvent(Shape):
     """
 
     event_id: str
+    trace: str
     kind: InteractionKind
     happened_at: float
     started_at: float
@@ -75,7 +79,7 @@ class ShownEvent(Shape):
 
 
 def event_shape(
-    recorded: InteractionRecorded, shop: Shop, name_of: Callable[[str], str]
+    recorded: InteractionRecorded, shop: Shop, name_of: Callable[[str], str], store_id: str
 ) -> ShownEvent:
     """An event as people see it.
 
@@ -83,12 +87,14 @@ def event_shape(
         recorded: What the ledger says of it.
         shop: All of the ledger.
         name_of: Name of a product.
+        store_id: The shop.
     """
     event = recorded.event
     # A review is named after its event.
     review = shop.reviews.get(event.event_id)
     return ShownEvent(
         event_id=event.event_id,
+        trace=trace_id(store_id, event.event_id),
         kind=event.kind,
         happened_at=recorded.wall_time_s,
         started_at=recorded.wall_time_s - (event.ended_at_s - event.started_at_s),

@@ -9,9 +9,10 @@ import numpy as np
 from calibration.format import Calibration, Camera
 from calibration.planogram import Planogram
 from edge.config import StoreConfig
-from edge.dashboard.views.shape import Point, Polygon, Shape
+from edge.dashboard.views.shape import Point, Polygon
 from edge.tracking.session import Session
 from edge.tracking.watch import FloorMoment
+from web.shape import Shape
 
 
 class StoreCard(Shape):

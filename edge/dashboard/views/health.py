@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from edge.cameras.newest import CameraState
-from edge.dashboard.views.shape import Shape
 from edge.health import Health
 from edge.link.hub import DeviceState
 from edge.workers import WorkerState
+from web.shape import Shape
 
 Level = Literal["well", "watch", "bad"]
 _WELL: Final = ("running", "ended")

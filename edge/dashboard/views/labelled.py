@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 from edge.checkout.entries import InteractionRecorded
 from edge.checkout.shop import Shop
-from edge.dashboard.views.shape import API, Shape
 from edge.events import InteractionKind
 from edge.updates.shadow import VerifiedEvent
 from models.decision import Outcome
+from web.shape import API, Shape
 
 
 class LabelledCrop(Shape):

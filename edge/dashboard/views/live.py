@@ -7,7 +7,7 @@ from edge.dashboard.views.events import ShownEvent
 from edge.dashboard.views.floor import ShownShopper
 from edge.dashboard.views.health import Trouble
 from edge.dashboard.views.receipts import ReceiptBrief
-from edge.dashboard.views.shape import Shape
+from web.shape import Shape
 
 
 class CameraBrief(Shape):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from edge.dashboard.views.shape import API, Shape, money
 from models.catalogue import Product
+from web.shape import API, Shape, money
 
 
 class ShownProduct(Shape):

@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from edge.checkout.receipt import Numbers, PendingLine, Proof, Receipt, ReceiptLine
 from edge.checkout.shop import Dispute, Shop
-from edge.dashboard.views.shape import Crop, Shape, crop_shape, crops_of, money
+from edge.dashboard.views.shape import Crop, crop_shape, crops_of
 from edge.events import InteractionKind
+from edge.tracing import trace_id
+from web.shape import Shape, money
 
 
 class ShownProof(Shape):
@@ -18,6 +20,7 @@ class ShownProof(Shape):
     Attributes:
         line_id: Line of the basket; refunds and disputes are of one of these.
         event_id: The interaction event behind it.
+        trace: The same in all logs and messages, from the camera's frame on.
         quantity: Pieces.
         happened_at: When.
         camera: Camera that saw it.
@@ -34,6 +37,7 @@ class ShownProof(Shape):
 
     line_id: str
     event_id: str
+    trace: str
     quantity: int
     happened_at: float
     camera: str
@@ -75,6 +79,7 @@ class ShownPending(Shape):
 
     Attributes:
         review_id: The review.
+        trace: The same in all logs and messages, from the camera's frame on.
         kind: Taken or put back.
         quantity: Pieces in question.
         names: Products it may be.
@@ -84,6 +89,7 @@ class ShownPending(Shape):
     """
 
     review_id: str
+    trace: str
     kind: InteractionKind
     quantity: int
     names: tuple[str, ...]
@@ -273,8 +279,8 @@ def receipt_shape(receipt: Receipt, shop: Shop) -> ShownReceipt:
         version=receipt.version,
         corrects=receipt.corrects,
         issued_at=_seconds(receipt.issued_at),
-        lines=tuple(_line(line, receipt.session_id, shop) for line in receipt.lines),
-        pending=tuple(_pending(each) for each in receipt.pending),
+        lines=tuple(_line(line, receipt, shop) for line in receipt.lines),
+        pending=tuple(_pending(each, receipt) for each in receipt.pending),
         taxes=tuple(
             ShownTax(
                 percent=str(tax.percent),
@@ -386,7 +392,7 @@ def dispute_shape(
     )
 
 
-def _line(line: ReceiptLine, session_id: str, shop: Shop) -> ShownLine:
+def _line(line: ReceiptLine, receipt: Receipt, shop: Shop) -> ShownLine:
     return ShownLine(
         sku=line.sku,
         name=line.name,
@@ -394,15 +400,16 @@ def _line(line: ReceiptLine, session_id: str, shop: Shop) -> ShownLine:
         unit_price=money(line.unit_price),
         total=money(line.total),
         tax_percent=str(line.tax_percent),
-        proofs=tuple(_proof(proof, session_id, shop) for proof in line.proofs),
+        proofs=tuple(_proof(proof, receipt, shop) for proof in line.proofs),
     )
 
 
-def _proof(proof: Proof, session_id: str, shop: Shop) -> ShownProof:
+def _proof(proof: Proof, receipt: Receipt, shop: Shop) -> ShownProof:
     line = shop.line(proof.line_id)
     return ShownProof(
         line_id=proof.line_id,
         event_id=proof.event_id,
+        trace=trace_id(receipt.terms.store_id, proof.event_id),
         quantity=proof.quantity,
         happened_at=line.charged_at.wall_time_s,
         camera=proof.camera,
@@ -416,15 +423,17 @@ def _proof(proof: Proof, session_id: str, shop: Shop) -> ShownProof:
         returnable=line.pieces,
         disputes=tuple(
             each.opened.dispute_id
-            for each in _disputes_of(session_id, shop)
+            for each in _disputes_of(receipt.session_id, shop)
             if each.opened.line_id == proof.line_id
         ),
     )
 
 
-def _pending(pending: PendingLine) -> ShownPending:
+def _pending(pending: PendingLine, receipt: Receipt) -> ShownPending:
     return ShownPending(
         review_id=pending.review_id,
+        # A review is named after its event.
+        trace=trace_id(receipt.terms.store_id, pending.review_id),
         kind=pending.kind,
         quantity=pending.quantity,
         names=pending.names,

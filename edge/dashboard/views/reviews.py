@@ -16,9 +16,10 @@ from edge.checkout.basket import Review, ReviewWhy
 from edge.checkout.receipt import Numbers, numbers_of
 from edge.checkout.shop import Shop
 from edge.dashboard.views.events import Whose, whose
-from edge.dashboard.views.shape import Crop, Shape, crops_of
+from edge.dashboard.views.shape import Crop, crops_of
 from edge.events import InteractionKind
 from edge.shop.passed import Pass
+from web.shape import Shape
 
 Answer = Literal["product", "not_sold_here", "nothing"]
 _Reason = Annotated[str, Field(max_length=500)]

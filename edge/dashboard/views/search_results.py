@@ -15,12 +15,12 @@ from edge.dashboard.views.search import (
     SearchResult,
     Vertex,
 )
-from edge.dashboard.views.shape import API, money
 from edge.search.finding import Found
 from edge.search.region import Region
 from edge.search.searching import VisualSearch
 from models.catalogue import Product
 from models.decision import Candidate
+from web.shape import API, money
 
 
 def results_shape(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from edge.dashboard.views.shape import Shape
 from edge.updates.progress import NEXT, Quarantine
 from models.bundle import Bundle
 from models.delivery import CategoryStatus
+from web.shape import Shape
 
 STEPS: Final[tuple[str, ...]] = ("noticed", *NEXT.values())
 

@@ -14,8 +14,8 @@ from typing import Literal
 from edge.checkout.desk import Desk
 from edge.checkout.receipt import PendingLine, Receipt, ReceiptLine
 from edge.checkout.shop import Dispute, Shop
-from edge.dashboard.views.shape import Shape, money
 from edge.events import InteractionKind
+from web.shape import Shape, money
 
 DisputeState = Literal["open", "upheld", "declined"]
 

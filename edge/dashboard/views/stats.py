@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edge.dashboard.views.cameras import ShownCamera
-from edge.dashboard.views.shape import Shape
 from edge.health import Health
+from web.shape import Shape
 
 
 class QueueStats(Shape):

@@ -7,8 +7,8 @@ from typing import Literal
 
 from calibration.planogram import Planogram
 from edge.checkout.shop import Shop
-from edge.dashboard.views.shape import Shape
 from edge.interaction.stock import LiveStock
+from web.shape import Shape
 
 Level = Literal["empty", "low", "well"]
 _LOW_SHARE = 0.34

@@ -26,8 +26,9 @@ from edge.calibrating.bench import Bench
 from edge.calibrating.looking import STEADY_LOOKS
 from edge.calibrating.workpiece import Ground
 from edge.dashboard import calibrating
-from edge.dashboard.access import TECHNICIANS, Asking
-from edge.dashboard.rendering import Rendering
+from edge.dashboard.access import TECHNICIANS
+from edge.dashboard.rendering import rendering_of
+from edge.dashboard.views.floor import StoreCard
 from edge.errors import NotThereError
 from edge.events import Frame
 from edge.workers import Pulse
@@ -37,6 +38,7 @@ from tests.calibration.test_shelf import FIXTURE, TRUTH
 from tests.calibration.wizard.test_work import lens_found
 from tests.edge.videos import write_clip
 from tests.simulators.calibration import Photographer
+from web.access import Asking
 
 Image = NDArray[np.uint8]
 IDS = (4, 5, 6, 7)
@@ -227,12 +229,24 @@ def test_a_camera_without_a_picture_says_how_it_is(shop: Shop) -> None:
         shop.bench().set_role("cellar", "shelf")
 
 
+CARD = StoreCard(
+    id="new",
+    name="New",
+    currency="EUR",
+    locale="en",
+    timezone="UTC",
+    role="all",
+    device=None,
+    recorded=False,
+)
+
+
 class Api:
     """The wizard's API without its gate."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        rendering = Rendering(store_name="New", locale="en", currency="EUR", timezone="UTC")
+        rendering = rendering_of(CARD)
         self._app = FastAPI()
         self._app.include_router(calibrating.router(bench, rendering))
 

@@ -18,12 +18,7 @@ from edge.cameras.pipelines import (
     file_pipeline,
     rtsp_pipeline,
 )
-from edge.errors import (
-    CameraEndedError,
-    CameraLostError,
-    CameraSetupError,
-    CameraUnavailableError,
-)
+from edge.errors import CameraEndedError, CameraLostError, CameraSetupError, CameraUnavailableError
 from edge.events import Frame
 from tests.edge.cameras.clips import HandClock, number_in, write_numbered
 from tests.simulators.rtsp import free_port, require_gstreamer, rtsp_server

@@ -175,10 +175,29 @@ def test_what_waits_for_review_and_comes_back_ends_without_a_person(desk: Desk) 
     assert held(desk) == {}
 
 
-def test_a_review_that_concerns_another_shopper_too_is_left_to_a_person(desk: Desk) -> None:
+def test_who_puts_back_what_they_can_only_have_from_a_take_of_two_had_taken_it(desk: Desk) -> None:
     record(desk, event("e1"), EITHER)
     record(desk, event("e2", "put_back"))
-    assert [review for review, _ in open_reviews(desk)] == ["e1", "e2"]
+    assert open_reviews(desk) == []
+    assert held(desk) == held(desk, "ben") == {}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "take"),
+    [
+        ((event("e0"),), event("e1")),  # they had one of their own
+        ((), event("e1", quantity=2)),  # that one of the two came back says little
+        ((), event("e1", outcome="review")),  # it may have been something else
+    ],
+)
+def test_a_take_of_two_that_a_put_back_does_not_explain_is_left_to_a_person(
+    desk: Desk, earlier: tuple[InteractionEvent, ...], take: InteractionEvent
+) -> None:
+    for each in earlier:
+        record(desk, each)
+    record(desk, take, EITHER)
+    record(desk, event("e2", "put_back"))
+    assert "e1" in [review for review, _ in open_reviews(desk)]
 
 
 def test_what_no_shopper_holds_was_restocked_where_staff_stood_beside_them(desk: Desk) -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from edge.checkout.ledger import Ledger
 from edge.checkout.shop import fold
-from tests.edge.dashboard.serving import Client
 from tests.edge.shop.running import running
 from tests.simulators.bundles import make_bundle
 from tests.simulators.cloud import Cloud
+from tests.web.client import Client
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ on answering people.
 from __future__ import annotations
 
 import shutil
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-import httpx
 import yaml
 
 from edge.calibrating.at_work import make_bench
@@ -35,26 +33,10 @@ from edge.shop.replay import replay
 from edge.shop.store import Store
 from edge.updates.assembly import Updates
 from edge.workers import Crew, Worker
+from tests.web.client import PASSWORDS, Client
 
-PASSWORDS: Final[dict[Role, str]] = {
-    "viewer": "viewer-looks-on",
-    "staff": "staff-settles-it",
-    "technician": "technician-mends",
-    "admin": "admin-does-it-all",
-}
 # Cameras show this much of the end of their recordings.
 _END_S: Final = 3.0
-
-
-class Client(httpx.Client):
-    """A browser as far as HTTP is concerned: it keeps cookies and names its page."""
-
-    def __init__(
-        self, url: str, token: str | None = None, context: ssl.SSLContext | None = None
-    ) -> None:
-        own = {"Origin": url.rstrip("/")} if token is None else {"Authorization": f"Bearer {token}"}
-        trust = True if context is None else context
-        super().__init__(base_url=url, headers=own, timeout=30, trust_env=False, verify=trust)
 
 
 @dataclass

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.dashboard.assets import STATIC_FOLDER, Assets
+from edge.dashboard.rendering import FOLDER
 from tests.edge.dashboard.serving import Site
+from web.assets import STATIC_FOLDER, Assets
 
-TEMPLATES = STATIC_FOLDER.with_name("templates")
+STATIC = (STATIC_FOLDER, FOLDER / "static")
+TEMPLATES = (STATIC_FOLDER.with_name("templates"), FOLDER / "templates")
 FOREIGN = re.compile(r"""(?:src|href|from|import|url)\W{1,3}(https?:)?//""")
 
 
@@ -28,7 +30,7 @@ def test_the_version_changes_with_any_file(tmp_path: Path) -> None:
 
 
 def test_files_of_this_version_are_kept_for_good_and_others_are_asked_for_again(site: Site) -> None:
-    client, assets = site.client(), Assets()
+    client, assets = site.client(), Assets(*STATIC)
     answer = client.get(assets.url("walkout.css"))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/css; charset=utf-8")
     assert "immutable" in answer.headers["cache-control"]
@@ -40,9 +42,10 @@ def test_files_of_this_version_are_kept_for_good_and_others_are_asked_for_again(
 
 
 def test_pages_load_nothing_from_elsewhere_and_hold_no_script_or_style_themselves() -> None:
-    for path in [*STATIC_FOLDER.rglob("*.js"), *STATIC_FOLDER.rglob("*.css")]:
+    scripts = [path for folder in STATIC for path in folder.rglob("*.js")]
+    for path in [*scripts, *(path for folder in STATIC for path in folder.rglob("*.css"))]:
         assert not FOREIGN.search(path.read_text("utf-8")), path
-    for path in TEMPLATES.rglob("*.html"):
+    for path in [path for folder in TEMPLATES for path in folder.rglob("*.html")]:
         text = path.read_text("utf-8")
         assert not FOREIGN.search(text), path
         assert not re.search(r"\sstyle=|<style|\son\w+=", text), path
@@ -51,6 +54,9 @@ def test_pages_load_nothing_from_elsewhere_and_hold_no_script_or_style_themselve
 
 
 def test_every_import_of_a_script_is_there() -> None:
-    for path in STATIC_FOLDER.rglob("*.js"):
-        for name in re.findall(r"""from ?["'](\.[^"']+)["']""", path.read_text("utf-8")):
-            assert (path.parent / name).resolve().is_file(), (path, name)
+    for folder in STATIC:
+        for path in folder.rglob("*.js"):
+            place = path.parent.relative_to(folder)
+            for name in re.findall(r"""from ?["'](\.[^"']+)["']""", path.read_text("utf-8")):
+                found = [(each / place / name).resolve() for each in STATIC]
+                assert any(each.is_file() for each in found), (path, name)

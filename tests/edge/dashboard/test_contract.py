@@ -8,7 +8,8 @@ from typing import Any, Final
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.edge.dashboard.serving import Client, Site
+from tests.edge.dashboard.serving import Site
+from tests.web.client import Client
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -21,12 +21,13 @@ import pytest
 
 from edge.checkout.ledger import Ledger
 from edge.checkout.shop import fold
-from edge.dashboard.accounts_file import ACCOUNTS_NAME, AccountsFile
-from edge.dashboard.audit import AuditLog
-from edge.dashboard.tokens import Tokens
+from edge.dashboard.access import WORDS
 from edge.shop.replay import LEDGER_NAME
-from tests.edge.dashboard.serving import Client
 from tests.edge.shop.running import running
+from tests.web.client import Client
+from web.accounts_file import ACCOUNTS_NAME, AccountsFile
+from web.audit import AuditLog
+from web.tokens import Tokens
 
 WRONG_SIGN_INS: Final = 10_000
 GUESSING_CLIENTS: Final = 80
@@ -204,7 +205,7 @@ def test_an_attack_on_the_dashboard_changes_no_receipt(
     with running(str(shop), "--port", "0", "--state", str(state), "--stay") as device:
         address = device.said(r"dashboard: (http://\S+)")[1]
         with closing(AccountsFile(state / ACCOUNTS_NAME)) as file:
-            secret = Tokens(file, time.time).create("search", ["search"])[1]
+            secret = Tokens(file, WORDS, time.time).create("search", ["search"])[1]
         attack = Attack(int(address.rstrip("/").rpartition(":")[2]), secret)
         threads = attack.begin()
         answered_s = []

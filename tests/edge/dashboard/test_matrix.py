@@ -7,8 +7,10 @@ from typing import Final
 
 import pytest
 
-from edge.dashboard.access import ROLES, SCOPES, Role, Rule, Scope
-from tests.edge.dashboard.serving import Client, Site
+from edge.dashboard.access import ROLES, SCOPES, Role, Scope
+from tests.edge.dashboard.serving import Site
+from tests.web.client import Client
+from web.access import Rule
 
 # v, s, t, a: viewer, staff, technician, admin; a star: anybody.
 MATRIX: Final = """

@@ -42,6 +42,7 @@ def event_at(facing: str, camera: str, at: float) -> ShownEvent:
         reason="",
         review=None,
         crops=(),
+        trace="0" * 32,
     )
 
 

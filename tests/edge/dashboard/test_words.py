@@ -6,19 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from edge.dashboard.assets import STATIC_FOLDER
-from edge.dashboard.words import WORDS_FOLDER, Words
+from edge.dashboard.rendering import FOLDER
+from web.assets import STATIC_FOLDER
+from web.words import WORDS_FOLDER, Words
 
-WORDS = Words()
-TEMPLATES = STATIC_FOLDER.with_name("templates")
+FOLDERS = (WORDS_FOLDER, FOLDER / "words")
+WORDS = Words(*FOLDERS)
+SOURCES = [
+    path
+    for folder in (STATIC_FOLDER.parent, FOLDER)
+    for path in (*folder.glob("static/*.js"), *folder.glob("templates/*.html"))
+]
 # Forms that depend on a number: languages have different ones.
 _FORM = re.compile(r"\.(zero|one|two|few|many|other)$")
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
 def _all(language: str) -> dict[str, str]:
-    folder = WORDS_FOLDER / language
-    names = {each for path in folder.glob("*.json") for each in json.loads(path.read_text("utf-8"))}
+    paths = [path for folder in FOLDERS for path in (folder / language).glob("*.json")]
+    names = {each for path in paths for each in json.loads(path.read_text("utf-8"))}
     return {
         f"{section}.{key}": text
         for section, texts in WORDS.sections(language, sorted(names)).items()
@@ -62,7 +68,7 @@ def test_a_text_with_forms_has_the_one_that_always_fits(language: str) -> None:
 def test_every_text_that_pages_and_scripts_name_is_there() -> None:
     known = set(_stems("en"))
     named = set()
-    for path in [*STATIC_FOLDER.glob("*.js"), *TEMPLATES.glob("*.html")]:
+    for path in SOURCES:
         text = path.read_text("utf-8")
         named |= {
             (path.name, name) for name in re.findall(r"""\b[tn]\(["'](\w+\.\w+)["'][,)]""", text)

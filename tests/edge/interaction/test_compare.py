@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.interaction.compare import outline_lead, still_there
+from edge.interaction.compare import is_crumbs, outline_lead, still_there
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -46,3 +46,12 @@ def test_too_small_a_foot_says_nothing() -> None:
     mask = np.zeros(before.shape[:2], np.bool_)
     mask[70:80, 50] = True
     assert outline_lead(mask, before, after, foot=True) == 0.0
+
+
+def test_scattered_pixels_are_crumbs_and_the_shape_of_a_piece_is_none() -> None:
+    piece, crumbs = np.zeros((60, 60), np.bool_), np.zeros((60, 60), np.bool_)
+    piece[10:50, 20:40] = True
+    piece[20:30, 25:35] = False  # where what is behind looks the same
+    crumbs[10:14, 20:24] = crumbs[30:34, 36:40] = crumbs[40:44, 20:24] = True
+    assert is_crumbs(crumbs)
+    assert not is_crumbs(piece)

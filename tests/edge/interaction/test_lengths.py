@@ -33,7 +33,8 @@ def _numbers(
     seen = np.zeros_like(inside)
     seen[:seen_until] = True
     board, inside = np.where(seen[..., None], board, 0).astype(np.float32), inside & seen
-    fits = fits_length(board, inside, seen, WIDE * CELL_M, PITCHES_M, 3)
+    again_m = repeats_after(board, inside, WIDE * CELL_M)
+    fits = fits_length(inside, seen, WIDE * CELL_M, PITCHES_M, 3, again_m)
     known = usual_lengths(WIDE * CELL_M)
     if length_m is not None:
         known = np.exp(-0.5 * ((LENGTHS_M - length_m) / 0.005) ** 2)
@@ -59,9 +60,34 @@ def test_what_shows_the_same_twice_was_two_though_nothing_of_its_kind_was_seen_b
     assert _numbers((0, 23), None)[1:].sum() > 0.9
 
 
+def test_the_top_of_the_rearmost_repeats_though_the_front_of_no_other_is_in_sight() -> None:
+    board, inside = _row(0, 15)
+    assert repeats_after(board, inside, 20 * CELL_M) == pytest.approx(15 * CELL_M, abs=CELL_M)
+    aside = np.roll(board[24:39], 2, axis=1), np.roll(inside[24:39], 2, axis=1)
+    board[24:39], inside[24:39] = aside
+    assert repeats_after(board, inside, 20 * CELL_M) == pytest.approx(15 * CELL_M, abs=CELL_M)
+
+
+def test_what_is_plain_looks_like_itself_everywhere_and_repeats_nowhere() -> None:
+    board, inside = _row(0)
+    slope = np.linspace(40, 200, WIDE, dtype=np.float32)[None, :, None]
+    board[:LONG] = np.broadcast_to(slope, (LONG, WIDE, 3))
+    assert repeats_after(board, inside, 8 * CELL_M) is None
+
+
+def test_rows_too_close_to_be_looked_for_are_not_spoken_against() -> None:
+    _, inside = _row(0)
+    close_m, apart_m = 0.03, 0.09
+    fits = fits_length(
+        inside, np.ones_like(inside), WIDE * CELL_M, np.array([close_m, apart_m]), 2, None
+    )
+    assert fits[1, :, 0].max() > 2 * fits[1, :, 1].max()
+
+
 def test_one_piece_does_not_repeat() -> None:
     board, inside = _row(0)
     assert repeats_after(board, inside, WIDE * CELL_M) is None
+    assert repeats_after(board, inside, 3 * LONG * CELL_M) is None  # wider than it looks long
 
 
 def test_where_the_board_above_cuts_the_view_off_a_short_change_says_nothing() -> None:

@@ -76,3 +76,18 @@ def test_what_does_not_touch_the_piece_is_no_arm(view: FacingsView) -> None:
     arms = ArmView(view)
     bystander = arms.origin(_change(view, place), [_arm(view, elsewhere, elsewhere[0])])
     assert bystander == arms.origin(_change(view, place), ())
+
+
+def test_the_look_of_an_arm_is_that_of_the_arm_alone(view: FacingsView) -> None:
+    place, arms = Shelf().at("A1", 2, 0), ArmView(view)
+    change, arm = _change(view, place), _arm(view, place, place[0])
+    looks = []
+    for sleeve, around in (((30, 30, 200), 90), ((30, 30, 200), 200), ((200, 30, 30), 90)):
+        picture = np.full((*arm.shape, 3), around, np.uint8)
+        picture[arm] = sleeve
+        looks.append(arms.sleeve("shelf-1", change, [(arm, picture)] * 3))
+    red, red_elsewhere, blue = looks
+    assert red is not None and red_elsewhere is not None and blue is not None
+    assert red.alike(red_elsewhere) > 0.99
+    assert red.alike(blue) < 0.5
+    assert arms.sleeve("shelf-1", change, []) is None

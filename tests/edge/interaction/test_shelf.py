@@ -222,11 +222,17 @@ def test_the_event_says_from_where_on_the_floor_it_came_and_which_pictures_it_re
     assert abs(x_m - place[0]) < 0.4 and -0.9 < y_m < -0.2
     event = seen[0].event
     assert event.floor_sd_m is not None and 0.05 < event.floor_sd_m < 1
-    assert event.contact_at_s is not None
+    assert event.contact_at_s is not None and seen[0].sleeve is not None
     assert event.started_at_s <= event.contact_at_s <= event.ended_at_s
     assert [crop.name for crop in seen[0].crops] == list(seen[0].event.evidence.crops)
-    before, after = (crop.image for crop in seen[0].crops)
+    pictures = {crop.name.partition(event.event_id)[2]: crop.image for crop in seen[0].crops}
+    names = ["-before.jpg", "-after.jpg", "-facing-before.jpg", "-hand.jpg", "-facing-after.jpg"]
+    assert list(pictures) == names
+    before, after = pictures["-before.jpg"], pictures["-after.jpg"]
     assert before.shape == after.shape and float(abs(before.astype(int) - after).mean()) > 15
+    full, empty = pictures["-facing-before.jpg"], pictures["-facing-after.jpg"]
+    assert full.shape == empty.shape and full.size > before.size
+    assert float(abs(full.astype(int) - empty).mean()) > 2
 
 
 def test_the_state_shows_where_a_hand_is() -> None:

@@ -12,19 +12,24 @@ PREFIX = "walkout-link"
 
 
 def split(
-    shop: Path, folder: Path, port: int, shelf_devices: Mapping[str, tuple[str, ...]]
+    shop: Path,
+    folder: Path,
+    port: int,
+    shelf_devices: Mapping[str, tuple[str, ...]],
+    host: str = "127.0.0.1",
 ) -> None:
     """Write a store file a device beside the files of a shop.
 
     Args:
         shop: The recorded shop; not written to.
         folder: Where the copy goes; ``<device>.yaml`` and ``hub.yaml`` in it.
-        port: Of the broker on this machine.
+        port: Of the broker.
         shelf_devices: Their cameras by device; all others are the hub's.
+        host: Of the broker; this machine when left out.
     """
     shutil.copytree(shop, folder, dirs_exist_ok=True)
     whole = yaml.safe_load((folder / "store.yaml").read_text(encoding="utf-8"))
-    link: dict[str, object] = {"host": "127.0.0.1", "port": port, "prefix": PREFIX}
+    link: dict[str, object] = {"host": host, "port": port, "prefix": PREFIX}
     link |= {"reconnects_within_s": 1, "acknowledged_within_s": 1, "silent_after_s": 2}
     cameras = whole["cameras"]
     for name, own in shelf_devices.items():

@@ -11,13 +11,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge.dashboard.accounts_file import ACCOUNTS_NAME, AccountsFile
-from edge.dashboard.tokens import Tokens
+from edge.dashboard.access import WORDS
+from web.accounts_file import ACCOUNTS_NAME, AccountsFile
+from web.tokens import Tokens
 
 ROOT = Path(__file__).parents[3]
 
@@ -83,7 +84,7 @@ class Device:
         if not self._token:
             assert self._state is not None, "only with --state is known where tokens are kept"
             with closing(AccountsFile(self._state / ACCOUNTS_NAME)) as file:
-                _, self._token = Tokens(file, time.time).create(
+                _, self._token = Tokens(file, WORDS, time.time).create(
                     f"test {self.process.pid}", ["read", "metrics", "checkin"]
                 )
         return self._token
@@ -100,10 +101,16 @@ class Device:
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[Device]:
+def running(*arguments: str, within: Sequence[str] = ()) -> Iterator[Device]:
+    """Start it.
+
+    Args:
+        arguments: Of ``walkout-edge run``.
+        within: What the command begins with, to run it in a network of its own.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        [sys.executable, "-m", "edge", "run", *arguments],
+        [*within, sys.executable, "-m", "edge", "run", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

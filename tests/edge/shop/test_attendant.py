@@ -258,6 +258,34 @@ def test_a_receipt_waits_for_the_last_interaction_of_whoever_left(day: Day) -> N
     assert day.receipt("ann") == {"milk": 1}
 
 
+def test_a_receipt_waits_for_what_was_seen_and_cannot_be_told_yet(day: Day) -> None:
+    day.come_in("ann", "t-1")
+    day.look_for(4, ("t-1", SHELF))
+    late = event("e-1", at_s=day.now_s)
+    day.attendant.untold = (late,)
+    day.look(("t-1", (3.5, 0.5)), left="t-1")
+    day.look_for(30)
+    assert day.receipt("ann") is None, "a receipt without what waits for room on the disk"
+    day.attendant.untold = ()
+    day.attendant.saw(late, day.now_s)
+    assert [receipt.version for receipt in day.desk.shop.receipts["ann"]] == [1]
+    assert day.receipt("ann") == {"milk": 1}
+
+
+def test_after_a_boot_whoever_was_inside_is_seen_off_in_time_though_clocks_begin_anew(
+    ledger: Ledger,
+) -> None:
+    settings = CheckoutSettings(time_out_s=60)
+    before = Day(ledger, settings)
+    before.now_s = 500_000.0
+    before.come_in("ann", "t-1")
+    after = Day(ledger, settings)
+    after.look_for(59)
+    assert after.receipt("ann") is None
+    after.look_for(2)
+    assert after.receipt("ann") == {}
+
+
 def test_the_wait_for_a_receipt_begins_when_its_shopper_was_last_seen(day: Day) -> None:
     day.come_in("ann", "t-1")
     day.look_for(2, ("t-1", AWAY))

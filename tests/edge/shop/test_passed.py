@@ -40,7 +40,7 @@ def test_a_damaged_line_is_left_out(tmp_path: Path) -> None:
 
 def test_a_pass_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     passes = PassedReviews(tmp_path / "passed.jsonl", set())
-    (tmp_path / "passed.part").mkdir()
+    (tmp_path / ".passed.jsonl.new").mkdir()
     with pytest.raises(LedgerError, match="cannot be written"):
         passes.add(passed("r-1"))
     assert passes.of("r-1") == ()

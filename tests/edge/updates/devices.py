@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.cameras.clock import Clock
 from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
+from edge.software.steps import SoftwareSeams
 from edge.updates.assembly import beside_a_shop
 from edge.updates.fetch import BundleFetcher
 from edge.updates.progress import Progress
@@ -65,6 +66,7 @@ class Device:
         trial: Trial = try_here,
         busy: Callable[[], bool] = lambda: False,
         fetcher: BundleFetcher | None = None,
+        software: SoftwareSeams | None = None,
         slower_at_most: float = 1000.0,  # tests of anything else must not hang on a busy machine
         **settings: object,
     ) -> None:
@@ -96,6 +98,7 @@ class Device:
                 busy=busy,
                 trial=trial,
                 fetcher=fetcher,
+                software=software,
             )
         )
         self.agent = self.updates.agent

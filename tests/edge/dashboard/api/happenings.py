@@ -13,7 +13,8 @@ from edge.events import InteractionKind
 from edge.interaction.shelf import Seen, StoredCrop
 from models.decision import Outcome
 from tests.edge.checkout.shopping import event
-from tests.edge.dashboard.serving import Client, Site
+from tests.edge.dashboard.serving import Site
+from tests.web.client import Client
 
 _numbers = itertools.count(1)
 

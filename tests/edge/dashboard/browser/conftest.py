@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from edge.dashboard.access import Role
-from tests.edge.dashboard.serving import PASSWORDS
+from tests.web.client import PASSWORDS
 
 _CHROMIUM: Final = Path("/usr/bin/chromium")
 SIZES: Final = {"phone": (390, 844), "tablet": (1180, 820), "desktop": (1440, 900)}

@@ -10,7 +10,8 @@ from playwright.sync_api import Page, expect
 
 from tests.edge.dashboard.browser import scenes
 from tests.edge.dashboard.browser.conftest import Visiting
-from tests.edge.dashboard.serving import PASSWORDS, Site
+from tests.edge.dashboard.serving import Site
+from tests.web.client import PASSWORDS
 
 _PLACES: Final = (
     *("/", "/review", "/receipts", "/receipts/c-1", "/stock", "/cameras", "/cameras/shelf-1"),

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from edge.dashboard.views.shape import crops_of, moment_of, page_of
+from edge.dashboard.views.shape import crops_of, moment_of
 from tests.edge.checkout.shopping import event
+from web.shape import page_of
 
 
 @pytest.mark.parametrize(
