@@ -51,7 +51,8 @@ demo: $(VENV)/.installed-edge
 # One process a core, a file's tests together. Threads of two processes that spin on the same cores
 # would take longer than one thread each.
 test: $(VENV)/.installed-all system-packages
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
+	  --dist loadfile --max-worker-restart 0
 
 check: $(VENV)/.installed-all
 	$(BIN)/ruff check .

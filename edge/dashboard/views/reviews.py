@@ -247,13 +247,17 @@ def review_shape(review: Review, shop: Shop, offers: Offers, passes: Sequence[Pa
 
 
 def candidates_of(review: Review, offers: Offers) -> tuple[ReviewCandidate, ...]:
-    """What a review may be about: as the ledger asks, then what else shelf and network named."""
+    """What a review may be about: as the ledger asks, then what else shelf and network named.
+
+    A network knows products that this shop does not sell; those are no answer to anything.
+    """
     event = review.event
     shares = {each.sku: each.share for each in event.candidates}
     distances = {each.sku: each.distance for each in event.candidates if each.distance is not None}
     if event.evidence.recognition is not None:
         for each in event.evidence.recognition.decision.candidates:
-            distances.setdefault(each.sku, each.distance)
+            if offers.price_of(each.sku) is not None:
+                distances.setdefault(each.sku, each.distance)
     named = dict.fromkeys([*review.skus, *shares, *sorted(distances, key=distances.__getitem__)])
     return tuple(
         ReviewCandidate(
