@@ -13,7 +13,7 @@ import pytest
 
 from calibration.drift.effect import turned_camera
 from calibration.format import Calibration, read_calibration
-from calibration.history import save_calibration, save_reference
+from calibration.history import reference_path, save_calibration, save_reference
 from calibration.planogram import read_planogram
 from edge.checkout.entries import InteractionRecorded, LineCharged, ReviewOpened
 from edge.config_file import load_config
@@ -227,9 +227,11 @@ def test_a_calibration_that_is_still_being_written_is_left_alone(
 
 
 def test_a_camera_without_a_reference_says_that_a_move_would_go_unnoticed(
-    two_shelf_shop: Path,
+    two_shelf_shop: Path, tmp_path: Path
 ) -> None:
-    state = places_of(two_shelf_shop).state("shelf-1")
+    folder = _copied(two_shelf_shop, tmp_path)
+    reference_path(folder / "calibration.json", "shelf-1").unlink()
+    state = places_of(folder).state("shelf-1")
     assert state.light == "unwatched"
     assert "would not be noticed" in state.reason
 
