@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Literal
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -57,9 +58,9 @@ class Edition(Closed):
     notes: Words = ""
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """What people call it."""
-        raise NotImplementedError
 
     @property
     def size_bytes(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -106,14 +106,22 @@ def test_a_watchdog_that_is_anothers_is_not_fed(
     assert listener.heard() == ["READY=1", "STOPPING=1"]
 
 
-def test_without_a_supervisor_nobody_is_told() -> None:
+def test_without_a_supervisor_nobody_is_told(listener: Listener) -> None:
     with Supervision({}, Turned()) as supervision:
         supervision.look(workers("working"))
+    assert listener.heard() == []
 
 
-def test_a_supervisor_that_is_gone_ends_nothing(tmp_path: Path) -> None:
-    with Supervision({"NOTIFY_SOCKET": str(tmp_path / "nobody")}, Turned()) as supervision:
-        supervision.look(workers("working"))
+def test_a_supervisor_that_is_gone_ends_nothing_and_is_told_again_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = tmp_path / "nobody"
+    with ExitStack() as back:
+        with Supervision({"NOTIFY_SOCKET": str(address)}, Turned()) as supervision:
+            supervision.look(workers("working"))
+            assert "cannot be told" in caplog.text
+            listener = back.enter_context(closing(Listener(address)))
+        assert listener.heard() == ["STOPPING=1"]
 
 
 def test_what_it_is_doing_is_told_now_and_then(

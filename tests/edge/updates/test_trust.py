@@ -154,6 +154,8 @@ def test_metadata_that_rotted_on_the_disk_is_fetched_again(reader: Reader, tmp_p
     for path in (tmp_path / "trust" / "documents").iterdir():
         path.write_bytes(b"rot")
     reader.read_all()
+    kept = [path.read_bytes() for path in (tmp_path / "trust" / "documents").iterdir()]
+    assert kept and b"rot" not in kept
 
 
 def test_a_root_that_is_none_is_refused_at_once(cloud: Cloud, tmp_path: Path) -> None:
