@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -90,11 +90,11 @@ def opened(stream: IO[bytes], key: Path | None) -> Iterator[IO[bytes]]:
     trouble: list[Exception] = []
 
     def open_it() -> None:
-        try:
-            with os.fdopen(writing, "wb") as plain:
+        with suppress(BrokenPipeError), os.fdopen(writing, "wb") as plain:
+            try:
                 pyrage.decrypt_io(stream, plain, identities)
-        except Exception as err:  # told by whoever reads, below
-            trouble.append(err)
+            except Exception as err:  # told by whoever reads, below, who must know before the end
+                trouble.append(err)
 
     worker = threading.Thread(target=open_it, name="opening a backup", daemon=True)
     worker.start()

@@ -51,7 +51,7 @@ class Device:
         return any(text in line for line in list(self.lines))
 
     def until(self, condition: Callable[[], bool]) -> None:
-        ends_s = time.monotonic() + 60
+        ends_s = time.monotonic() + 120
         while not condition():
             assert self.process.poll() is None or condition(), "".join(self.lines)
             assert time.monotonic() < ends_s, "".join(self.lines)
