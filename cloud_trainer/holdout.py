@@ -23,7 +23,7 @@ from cloud_trainer.export import export_networks, onnx_model, rounded_to_fp16
 from cloud_trainer.inference import NetworkSession
 from cloud_trainer.quantise import quantise
 from cloud_trainer.scenes import Split
-from cloud_trainer.thresholds import PooledQueries, fit_with_notes
+from cloud_trainer.thresholds import PooledQueries, fit_thresholds
 from models.bundle import Vectors
 from models.catalogue import Photo
 from models.consensus import consensus
@@ -182,7 +182,7 @@ def judge(exams: Sequence[Exam], budget: ErrorBudget) -> Judgement:
         size: PooledQueries.joined([exam.queries[size] for exam in exams if size in exam.queries])
         for size in sorted({size for exam in exams for size in exam.queries})
     }
-    fit = fit_with_notes(queries, budget)
+    fit = fit_thresholds(queries, budget)
     photos = sum(exam.photos for exam in exams)
     return Judgement(
         thresholds=fit.thresholds,

@@ -33,7 +33,6 @@ such share can be seen, and the share of all known queries that are rejected is 
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,8 +62,6 @@ _TWO_STARTS: _Starts = ((0.1, 0.7), (0.4, 0.3))
 _STARTS_BEYOND: _Starts = ((0.4, 1.0),)
 _LARGER_BUDGETS = (1.5, 2.0, 3.0, 5.0, 10.0)  # times the budget asked for
 _PLENTY = 4  # so many times the smallest sample that could certify anything
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -135,25 +132,6 @@ class _Scan:
 
 
 def fit_thresholds(
-    pools: Mapping[int, PooledQueries], budget: ErrorBudget, margin_weight: float = 1.5
-) -> Thresholds:
-    """Fit TL and TH for every pool size, logging as warnings what could not be had.
-
-    Args:
-        pools: Queries by pool size, pool size 1 among them.
-        budget: What errors are tolerated, and with which confidence.
-        margin_weight: Weight of the lead over the second product in the gated distance.
-
-    Raises:
-        ValueError: Pool size 1 is missing.
-    """
-    fit = fit_with_notes(pools, budget, margin_weight)
-    for note in fit.notes:
-        logger.warning("%s", note)
-    return fit.thresholds
-
-
-def fit_with_notes(
     pools: Mapping[int, PooledQueries], budget: ErrorBudget, margin_weight: float = 1.5
 ) -> ThresholdFit:
     """Fit TL and TH for every pool size.

@@ -20,7 +20,10 @@ from cloud_trainer.portal.errors import PortalMissingError
 from cloud_trainer.publishing import (
     Repository,
     RepositoryDamagedError,
+    RoleOverview,
+    StoredKey,
     current_plan,
+    overview,
     published_releases,
     read_release,
 )
@@ -105,6 +108,22 @@ class ReleaseShelf:
                         )
             self._looked = (now_s, found)
             return found
+
+    def signing(self) -> tuple[tuple[RoleOverview, tuple[StoredKey | None, ...]], ...]:
+        """How all roles stand, each with those of its keys that are known here.
+
+        Raises:
+            PublishingError: The repository cannot be believed.
+            StoreError: The store cannot be read.
+        """
+        with self._turn:
+            if not self._repository.exists():
+                return ()
+            ring = self._repository.keys
+            return tuple(
+                (role, tuple(ring.by_id(keyid) for keyid, _ in role.keys))
+                for role in overview(self._repository)
+            )
 
     def look_again(self) -> None:
         """Look anew the next time: something was published or signed here."""

@@ -16,6 +16,7 @@ from cloud_trainer.portal.views.fleet import (
     ShownDevice,
     ShownProgress,
     ShownRollout,
+    SigningRole,
     Waiting,
 )
 from cloud_trainer.portal.views.products import (
@@ -258,7 +259,11 @@ class Portal(Protocol):
         """What the system measured of itself; the cost model begins with it."""
         ...
 
-    # Retention
+    # Signing and retention
+
+    def signing(self) -> tuple[SigningRole, ...]:
+        """Who signs what devices believe, and until when; nobody before the first release."""
+        ...
 
     def retention(self) -> Mapping[str, int]:
         """For how many days what is kept: ``withdrawn_photos``, ``refused_photos``, ``audit``."""

@@ -243,10 +243,19 @@ def _process_alerts(watched: Watched, shop: Shop) -> None:
         watched.until_fired("WalkoutCameraMoved", "WalkoutClockWrong")
     pid = shop.device.process.pid
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (files + 8, hard))
+    files = _open_files(pid)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (round(files / 0.85), hard))
     watched.until_fired("WalkoutFilesRunningOut")
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _open_files(pid: int) -> int:
+    """So many are open all the time; cameras that are tried again open some for a moment."""
+    counts = []
+    for _ in range(30):
+        counts.append(len(list(Path(f"/proc/{pid}/fd").iterdir())))
+        time.sleep(0.1)
+    return min(counts)
 
 
 def _checkout_alerts(watched: Watched, shop: Shop) -> None:
@@ -283,5 +292,7 @@ def _restart_alerts(watched: Watched, shop: Shop) -> None:
         before = started_at()
         shop.end()
         shop.start()
-        watched.until(lambda before=before: started_at() != before, "another start")  # type: ignore[misc]
+        # A device that is away has no start at all.
+        old = ("", before)
+        watched.until(lambda old=old: started_at() not in old, "another start")  # type: ignore[misc]
     watched.until_fired("WalkoutDeviceRestarting")

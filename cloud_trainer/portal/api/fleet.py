@@ -1,4 +1,4 @@
-"""Rollouts, the fleet, the pipeline, what the system measured of itself, and retention."""
+"""Rollouts, the fleet, the pipeline, what the system measured of itself, signing, retention."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cloud_trainer.portal.views.fleet import (
     ShownDevice,
     ShownProgress,
     ShownRollout,
+    SigningRole,
 )
 from cloud_trainer.portal.views.products import CATEGORY_PATTERN
 from web.access import Rule, rules
@@ -31,6 +32,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *rules("GET", f"{API}/pipeline", DEVELOPERS, "read", "operate"),
     *rules("GET", f"{API}/measured", DEVELOPERS, "read", "operate"),
     *rules(("GET", "PUT"), f"{API}/retention", ADMINS),
+    *rules("GET", f"{API}/signing", ADMINS),
 )
 Category = Annotated[str, Path(pattern=CATEGORY_PATTERN, description="The category.")]
 
@@ -103,6 +105,11 @@ def router(portal: Portal) -> APIRouter:
     def measured() -> Measured:
         """What the system measured of itself."""
         return portal.measured()
+
+    @routes.get(f"{API}/signing", responses=refusals(503))
+    def signing() -> tuple[SigningRole, ...]:
+        """Which keys sign what devices believe, and when it expires; no key is told."""
+        return portal.signing()
 
     @routes.get(f"{API}/retention", responses=refusals())
     def retention() -> Retention:

@@ -6,14 +6,16 @@ kept until the next one. How looks are grouped is ``cloud_trainer.categories``' 
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from scipy.optimize import linear_sum_assignment
+from sqlalchemy import Connection, select
 
 from cloud_trainer.categories import cluster
 from cloud_trainer.embedding_map import embedding_map, principal_components
@@ -100,12 +102,19 @@ class CategoryDesk(Desk):
         """See ``Portal``."""
         with self._ground.database.reading() as connection:
             kept = read_note(connection, _NOTE)
-        if kept is None:
-            return Suggestion(status="none")
-        suggestion = Suggestion.model_validate(kept)
+            if kept is None:
+                return Suggestion(status="none")
+            suggestion = Suggestion.model_validate(kept)
+            now = _categories_now(connection)
         if suggestion.status == "working" and not self._suggesting.locked():
             return Suggestion(status="failed", reason="it was interrupted; ask for another one")
-        return suggestion
+        # Products have been arranged or withdrawn since it was made.
+        places = tuple(
+            each.model_copy(update={"now": now[each.sku]})
+            for each in suggestion.places
+            if each.sku in now
+        )
+        return suggestion.model_copy(update={"places": places})
 
     def _suggest(self, categories: int | None) -> None:
         """The body of a thread."""
@@ -132,7 +141,7 @@ class CategoryDesk(Desk):
         else:
             places = principal_components(looks)
             places = (places - places.min(axis=0)) / np.maximum(np.ptp(places, axis=0), 1e-12)
-        width = len(str(clustering.labels.max() + 1))
+        names = group_names(clustering.labels, [row[2] for row in rows])
         return Suggestion(
             status="made",
             made_at=self._ground.wall_time_s(),
@@ -142,7 +151,7 @@ class CategoryDesk(Desk):
                     sku=rows[row][0],
                     name=rows[row][1],
                     photo_url=photo_url(rows[row][0], rows[row][3]),
-                    category=f"looks-{clustering.labels[row] + 1:0{width}d}",
+                    category=names[clustering.labels[row]],
                     now=rows[row][2],
                     x=round(float(places[row, 0]), 4),
                     y=round(float(places[row, 1]), 4),
@@ -207,3 +216,36 @@ class CategoryDesk(Desk):
             error_percent=100.0 * wrong / verified if verified else None,
             verified=verified,
         )
+
+
+def group_names(labels: NDArray[np.integer[Any]], now: Sequence[str]) -> list[str]:
+    """Names of proposed groups, such that the fewest products would move.
+
+    A group takes over the name of a category that most of its products are in, each name once
+    (maximum-weight assignment of groups to categories); what is left is called by a number.
+
+    Args:
+        labels: Group of each product, shape ``(N,)``, counted from 0.
+        now: The category that each is in; empty for none.
+
+    Returns:
+        A name for each group.
+    """
+    categories = sorted({each for each in now if each})
+    groups = int(labels.max()) + 1
+    shared = np.zeros((groups, len(categories)), np.int64)
+    for label, category in zip(labels, now, strict=True):
+        if category:
+            shared[label, categories.index(category)] += 1
+    taken = {
+        int(group): categories[place]
+        for group, place in zip(*linear_sum_assignment(shared, maximize=True), strict=True)
+        if shared[group, place]
+    }
+    free = (name for number in itertools.count(1) if (name := f"looks-{number}") not in categories)
+    return [taken.get(group) or next(free) for group in range(groups)]
+
+
+def _categories_now(connection: Connection) -> dict[str, str]:
+    query = select(PRODUCTS.c.sku, PRODUCTS.c.category).where(PRODUCTS.c.is_withdrawn.is_(False))
+    return {row.sku: row.category for row in connection.execute(query)}

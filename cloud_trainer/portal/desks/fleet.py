@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import ValidationError
 
@@ -32,8 +32,11 @@ from cloud_trainer.portal.views.fleet import (
     ShownProgress,
     ShownRollout,
     ShownStep,
+    SigningKey,
+    SigningRole,
     Waiting,
 )
+from cloud_trainer.publishing import StoredKey
 from cloud_trainer.rollout.course import Course, make_steps
 from cloud_trainer.rollout.running import Overview, Rollouts
 from models.bundle.manifest import first_complaint
@@ -118,6 +121,22 @@ class FleetDesk(Desk):
                 raise PortalMissingError(f"{category} has had no rollout")
             _CHANGES[change](rollouts, category, said)
             return self._rollout(rollouts, category)
+
+    def signing(self) -> tuple[SigningRole, ...]:
+        """See ``Portal``."""
+        return tuple(
+            SigningRole(
+                role=role.role,
+                version=role.version,
+                expires_at=role.expires.timestamp(),
+                threshold=role.threshold,
+                keys=tuple(
+                    SigningKey(id=keyid, name=name, state=_key_state(key))
+                    for (keyid, name), key in zip(role.keys, keys, strict=True)
+                ),
+            )
+            for role, keys in self._ground.releases.signing()
+        )
 
     def fleet(self) -> tuple[ShownDevice, ...]:
         """See ``Portal``."""
@@ -239,6 +258,12 @@ def shown_progress(progress: CategoryProgress, run: RunProgress | None) -> Shown
 def shares(counts: DecisionCounts) -> Shares:
     """Decisions as people see them."""
     return Shares(accepts=counts.accepts, reviews=counts.reviews, rejects=counts.rejects)
+
+
+def _key_state(key: StoredKey | None) -> Literal["open", "locked", "away"]:
+    if key is None or key.locked is None:
+        return "away"
+    return "locked" if key.locked else "open"
 
 
 def _on_device(agent: CategoryStatus) -> OnDevice:

@@ -86,6 +86,38 @@ class ShownRollout(Shape):
     history: tuple[Line, ...]
 
 
+class SigningKey(Shape):
+    """A key that may sign for a role.
+
+    Attributes:
+        id: Its id in the signed metadata.
+        name: Of its file, where this portal's key ring has its public half.
+        state: ``open``, ``locked`` by a passphrase, or ``away``: its private half is not here.
+    """
+
+    id: str
+    name: str | None
+    state: Literal["open", "locked", "away"]
+
+
+class SigningRole(Shape):
+    """Who signs what devices believe, and until when it holds.
+
+    Attributes:
+        role: ``root``, ``timestamp``, ``category-drinks``, ...
+        version: Of what it signed last.
+        expires_at: When that expires.
+        threshold: How many of its keys must sign.
+        keys: Those that may.
+    """
+
+    role: str
+    version: int
+    expires_at: float
+    threshold: int
+    keys: tuple[SigningKey, ...]
+
+
 class AskedRollout(Shape):
     """A rollout that shall begin.
 

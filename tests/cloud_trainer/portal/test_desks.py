@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cloud_trainer.errors import RolloutError
+from cloud_trainer.portal.desks.categories import group_names
 from cloud_trainer.portal.errors import (
     PortalMissingError,
     PortalRefusedError,
@@ -29,8 +30,10 @@ from tests.cloud_trainer.portal.site import (
     RIVAL,
     Site,
     hand_in,
+    make_portal,
     photo,
     picture,
+    served,
     until,
 )
 from tests.simulators.bundles import make_bundle
@@ -251,6 +254,20 @@ def test_categories_are_proposed_from_looks(own_site: Site) -> None:
     assert {each.sku for each in made.places} == {"a", "b", "c", "d"}
     assert len({each.category for each in made.places}) == 2
     assert all(0 <= each.x <= 1 and 0 <= each.y <= 1 for each in made.places)
+    # The larger group stays what it is called; what moved since is shown where it is now.
+    assert CATEGORY in {each.category for each in made.places}
+    away = {each.sku: each.category for each in made.places if each.category != CATEGORY}
+    assert portal.arrange(OPERATOR, away) == len(away)
+    later = portal.suggestion()
+    assert all(each.category == each.now for each in later.places)
+
+
+def test_a_proposal_keeps_the_names_under_which_the_most_products_stay() -> None:
+    now = ["tea", "tea", "tea", "milk", "milk", "tea", "", "looks-1"]
+    labels = np.array([0, 0, 0, 0, 1, 1, 2, 2])
+    assert group_names(labels, now) == ["tea", "milk", "looks-1"]
+    assert group_names(np.array([0, 1, 2]), ["tea", "", ""]) == ["tea", "looks-1", "looks-2"]
+    assert group_names(np.array([0, 1]), ["tea", "tea"])[1] == "looks-1"
 
 
 def test_bundles_are_shown_and_the_same_one_is_not_compared_with_itself(site: Site) -> None:
@@ -286,6 +303,28 @@ def test_what_is_old_is_forgotten_when_its_time_has_come(own_site: Site) -> None
     for wrong in ({"audit": 5}, {"imports": 0}):
         with pytest.raises(PortalUnusableError):
             portal.set_retention(OPERATOR, wrong)
+
+
+def test_who_signs_is_told_and_which_keys_are_kept_elsewhere(
+    published: Path, tmp_path: Path
+) -> None:
+    places = make_portal(tmp_path / "portal", published)
+    (places.keys / "root-2.pem").rename(tmp_path / "on-a-stick.pem")
+    with served(places) as site:
+        roles = {each.role: each for each in site.portal.signing()}
+        assert set(roles) == {
+            "root", "targets", "snapshot", "timestamp", "rollouts", f"category-{CATEGORY}"
+        }  # fmt: skip
+        root = roles["root"]
+        assert [(key.name, key.state) for key in root.keys if key.name != "root-3"] == [
+            ("root-1", "open"),
+            ("root-2", "away"),
+        ]
+        assert (root.threshold, len(root.keys)) == (2, 3)
+        assert [key.state for key in roles["timestamp"].keys] == ["open"]
+        assert roles["timestamp"].expires_at < root.expires_at
+    with served(make_portal(tmp_path / "young", None)) as young:
+        assert young.portal.signing() == ()
 
 
 def test_photos_are_looked_at_anew_once_another_network_serves(own_site: Site) -> None:

@@ -71,6 +71,7 @@ GET    /api/v1/pipeline                                 oda operate read
 GET    /api/v1/measured                                 oda operate read
 GET    /api/v1/retention                                a
 PUT    /api/v1/retention                                a
+GET    /api/v1/signing                                  a
 POST   /api/v1/cost                                     oda read
 GET    /                                                poda
 GET    /products                                        poda

@@ -2,8 +2,8 @@
 
 Owns what befalls them while shoppers are inside: a shelf device's cable is pulled while it sees
 something, another is replaced by a new one with an empty disk, and the hub is killed. Afterwards
-every event is in the hub's ledger once, what was charged is what an undisturbed shop charges, and
-the rest waits for a person::
+every event is in the hub's ledger once, nothing is charged to whom did not carry it out, and what
+is missing on a receipt waits for a person::
 
     python -m tests.edge.apart
 """
@@ -14,14 +14,18 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.checkout.entries import Entry
 from edge.checkout.ledger import Ledger
 from edge.checkout.shop import Shop, fold
 from edge.config_file import load_config
+from edge.score.scoreboard import score
+from edge.score.truth import Truth, read_truth
 from edge.shop.premises import open_premises
 from edge.shop.replay import LEDGER_NAME, replay
 from edge.shop.shelf_device import OUTBOX_NAME
@@ -53,27 +57,33 @@ class Apart:
 
     Attributes:
         events: That an undisturbed shop records.
-        recorded: Of those, in the hub's ledger.
-        charged: Of those, charged as there.
-        in_review: Of those, left to a person.
-        lost: In neither.
-        doubled: Charged more than once.
-        wrong: Charged to somebody else, or something else.
+        recorded: Of those, in the hub's ledger; the others are lost.
+        doubled: Events that more than one line was charged for.
+        lines: Lines on the receipts.
+        wrong: Of those, with a piece that was not carried out by whom it is charged to.
+        in_review: Events left to a person.
         receipts: Sessions with a receipt, of ``sessions``.
-        sessions: That an undisturbed shop opens.
+        right: Receipts that are exact once a person has looked at what is in review.
+        sessions: Whoever came in.
         silent: Devices that the hub called silent meanwhile.
     """
 
     events: int
     recorded: int
-    charged: int
-    in_review: int
-    lost: int
     doubled: int
+    lines: int
     wrong: int
+    in_review: int
     receipts: int
+    right: int
     sessions: int
     silent: tuple[str, ...]
+
+    @property
+    def well(self) -> bool:
+        """Nothing is lost or doubled, and every receipt is right or in review."""
+        whole = self.recorded == self.events and self.receipts == self.right == self.sessions
+        return whole and not self.doubled and not self.wrong
 
 
 def record_shop(folder: Path, bundle: Path) -> Path:
@@ -109,7 +119,9 @@ def live_apart(recorded: Path, scratch: Path, tell: Callable[[str], None]) -> Ap
         for device in devices.values():
             device.ended()
         silent = tuple(name for name in SHELVES if hub.has_told(f"device {name} is silent"))
-    return judged(expected, shop.ledger(), shop.silent | set(silent))
+    truth = read_truth(recorded)
+    assert truth is not None, "a rendered shop knows its truth"
+    return judged(alone.entries, shop.ledger(), truth, shop.silent | set(silent))
 
 
 class _Shop:
@@ -141,9 +153,9 @@ class _Shop:
         )
         return self._count(self.state("hub") / LEDGER_NAME, query)
 
-    def ledger(self) -> Shop:
+    def ledger(self) -> tuple[Entry, ...]:
         with Ledger(self.state("hub") / LEDGER_NAME, f"shop-{PLAN.seed}") as ledger:
-            return fold(ledger.entries())
+            return tuple(ledger.entries())
 
     @staticmethod
     def _count(file: Path, query: str) -> int:
@@ -190,28 +202,23 @@ def _is_over(devices: dict[str, Device]) -> bool:
     return devices["hub"].process.poll() is not None
 
 
-def judged(expected: Shop, told: Shop, silent: set[str]) -> Apart:
-    """Compare a disturbed shop with an undisturbed one."""
-    lines = {
-        line.event.event_id: (session, line.sku, line.quantity)
-        for session, basket in expected.baskets.items()
-        for line in basket.lines
-    }
-    charged: dict[str, list[tuple[str, str, int]]] = {}
-    for session, basket in told.baskets.items():
-        for line in basket.lines:
-            charged.setdefault(line.event.event_id, []).append((session, line.sku, line.quantity))
-    events = expected.interactions.keys()
+def judged(
+    expected: Sequence[Entry], told: Sequence[Entry], truth: Truth, silent: set[str]
+) -> Apart:
+    """Compare a disturbed shop with what happened, and with what an undisturbed one records."""
+    shop, scored = fold(told), score(told, truth)
+    events = fold(expected).interactions.keys()
+    charged = Counter(line.event.event_id for each in shop.baskets.values() for line in each.lines)
     return Apart(
         events=len(events),
-        recorded=len(events & told.interactions.keys()),
-        charged=sum(charged.get(name) == [line] for name, line in lines.items()),
-        in_review=sum(name in told.reviews for name in events),
-        lost=sum(name not in charged and name not in told.reviews for name in lines),
-        doubled=sum(len(each) > 1 for each in charged.values()),
-        wrong=sum(each[0] != lines.get(name) for name, each in charged.items()),
-        receipts=len(told.receipts),
-        sessions=len(expected.baskets),
+        recorded=len(events & shop.interactions.keys()),
+        doubled=sum(count > 1 for count in charged.values()),
+        lines=scored.receipts.lines,
+        wrong=scored.receipts.wrong_lines,
+        in_review=scored.open_reviews,
+        receipts=len(shop.receipts),
+        right=scored.reviewed.exact,
+        sessions=len(truth.receipts()),
         silent=tuple(sorted(silent)),
     )
 

@@ -169,6 +169,10 @@ def test_an_admin_says_for_how_long_what_is_kept(site: PortalSite, visiting: Vis
     visitor = visiting(site.url)
     visitor.enter("admin")
     page = visitor.go("/keys")
+    roles = page.get_by_role("table").get_by_role("row")
+    for role in ("root", "timestamp", "category-"):
+        expect(roles.filter(has_text=role).first).to_contain_text("here, signs by itself")
+    expect(roles.filter(has_text="root").first).to_contain_text("2 of 3")
     page.get_by_label("Photos of withdrawn products").fill("30")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".toast")).to_contain_text("Saved")
