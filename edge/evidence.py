@@ -91,6 +91,22 @@ class EvidenceFolder:
             # Names come from outside: too long for a file, or with a character that none can have.
             return None
 
+    def forgets_at(self, now_wall_s: float, keep_days: float) -> float:
+        """The time by which what is too old is judged: the clock's, but a day at a time.
+
+        A clock that shows a month too many would otherwise take all pictures at once, and with them
+        every review. Asked every hour, a clock that is right is followed as fast as time passes.
+
+        Args:
+            now_wall_s: Seconds since 1970, as the clock shows them.
+            keep_days: How long pictures are kept.
+
+        Returns:
+            The second after which the oldest day with pictures is due, or the clock's if earlier.
+        """
+        days = [_begins_s(folder.name) for folder in self._days()]
+        return min(now_wall_s, min(days, default=now_wall_s) + (keep_days + 1) * _DAY_S + 1.0)
+
     def forget(self, now_wall_s: float, keep_days: float) -> int:
         """Delete the crops of days that are over for longer than they are kept.
 
@@ -102,11 +118,8 @@ class EvidenceFolder:
             Pictures that were deleted.
         """
         deleted = 0
-        for folder in sorted(self.folder.iterdir()):
-            if not folder.is_dir() or not _DAY.fullmatch(folder.name):
-                continue
-            day = datetime.strptime(folder.name, "%Y-%m-%d").replace(tzinfo=timezone.utc)
-            if now_wall_s - (day.timestamp() + _DAY_S) <= keep_days * _DAY_S:
+        for folder in self._days():
+            if now_wall_s - (_begins_s(folder.name) + _DAY_S) <= keep_days * _DAY_S:
                 continue
             for picture in folder.iterdir():
                 picture.unlink()
@@ -114,3 +127,15 @@ class EvidenceFolder:
             folder.rmdir()
             _LOGGER.info("evidence of %s is older than %g days: deleted", folder.name, keep_days)
         return deleted
+
+    def _days(self) -> list[Path]:
+        """The folders of days, oldest first."""
+        return [
+            folder
+            for folder in sorted(self.folder.iterdir())
+            if folder.is_dir() and _DAY.fullmatch(folder.name)
+        ]
+
+
+def _begins_s(day: str) -> float:
+    return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc).timestamp()

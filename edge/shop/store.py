@@ -293,7 +293,8 @@ class Store:
             LedgerError: The disk does not let it now.
             OSError: Likewise.
         """
-        now_s, days = self._clock.wall_time_s(), self.config.evidence_days
+        days = self.config.evidence_days
+        now_s = self.evidence.forgets_at(self._clock.wall_time_s(), days)
         # What a recording shows happened when it was taken, however long ago.
         if not self.config.is_recorded:
             self.evidence.forget(now_s, days)

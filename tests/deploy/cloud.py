@@ -15,13 +15,10 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +26,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.simulators.aws import aws
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MODULES: Final = ROOT / "deploy" / "terraform"
@@ -44,7 +43,6 @@ provider "aws" {
   max_retries                 = 1
 }
 """
-_PATIENCE_S: Final = 60.0
 
 
 def requests(*names: str) -> dict[str, str]:
@@ -77,33 +75,6 @@ def variables() -> dict[str, dict[str, object]]:
             "visitors": ["192.0.2.0/24"],
         },
     }
-
-
-@contextmanager
-def aws() -> Iterator[str]:
-    """moto's server as a process; yields its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with tempfile.TemporaryFile() as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            until_s = time.monotonic() + _PATIENCE_S
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-                    break
-                except OSError:
-                    if time.monotonic() > until_s:
-                        raise
-                    time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait()
 
 
 class Module:

@@ -133,7 +133,7 @@ class Scene:
         while not done(found := self.progress()):
             if time.monotonic() > until_s:
                 raise TimeoutError(f"waited for {what}: {found}\n{service.said()[-4000:]}")
-            time.sleep(0.05)
+            time.sleep(0.002)  # some states are over within hundredths of a second
         return found
 
     def sold(self) -> tuple[int, int, int]:
@@ -198,8 +198,9 @@ def _update(scene: Scene, killed_in: tuple[State, ...]) -> bool:
         took_s = time.monotonic() - began_s
         runs = scene.slots.served().release
     baskets, receipts, reviews = scene.sold()
+    missed = f" (never seen {' and '.join(waiting)})" if waiting else ""
     print(
-        f"from {PREVIOUS} to 0.1.1 in {took_s:.0f} s, killed {kills} times, started "
+        f"from {PREVIOUS} to 0.1.1 in {took_s:.0f} s, killed {kills} times{missed}, started "
         f"{service.starts} times: release {runs} runs; {baskets} baskets, {receipts} receipts, "
         f"{reviews} reviews",
         flush=True,

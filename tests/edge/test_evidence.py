@@ -73,3 +73,17 @@ def test_a_crop_that_cannot_be_written_is_no_silent_loss(tmp_path: Path) -> None
     (tmp_path / "evidence" / "2026-03-02").write_text("in the way")
     with pytest.raises(LedgerError, match="cannot be written"):
         kept(folder, "2026-03-02")
+
+
+def test_a_clock_that_jumps_a_month_ahead_takes_a_day_at_a_time(tmp_path: Path) -> None:
+    folder = EvidenceFolder(tmp_path)
+    names = [kept(folder, day_of(NOW_S - age * DAY_S)) for age in (9, 8, 1, 0)]
+    assert folder.forgets_at(NOW_S, 30) == NOW_S, "a clock that is right is believed"
+    wrong_s = NOW_S + 40 * DAY_S
+    for left in (names[1:], names[2:], names[3:]):
+        at_s = folder.forgets_at(wrong_s, 30)
+        assert at_s <= wrong_s
+        assert folder.forget(at_s, 30) == 1
+        assert [name for name in names if folder.read(name) is not None] == left
+    empty = EvidenceFolder(tmp_path / "empty")
+    assert empty.forgets_at(wrong_s, 30) == wrong_s

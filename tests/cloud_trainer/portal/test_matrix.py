@@ -10,6 +10,7 @@ import pytest
 from cloud_trainer.portal.access import ROLES, SCOPES
 from tests.cloud_trainer.portal.site import Site
 from tests.web.client import Client
+from tests.web.matrix import nothing_is_added, written
 from web.access import Rule
 
 # p, o, d, a: provider, operator, developer, admin; a star: anybody.
@@ -98,21 +99,11 @@ GET    /api/v1/openapi.json                             poda operate provide rea
 LETTERS: Final = dict(zip("poda", ROLES, strict=True))
 
 
-def written() -> dict[tuple[str, str], tuple[bool, frozenset[str], frozenset[str]]]:
-    """The matrix by method and path: whether anybody may, which roles, which scopes."""
-    rows = {}
-    for line in MATRIX.strip().splitlines():
-        method, path, letters, *scopes = line.split()
-        anyone = letters == "*"
-        roles = frozenset[str](() if anyone else (LETTERS[each] for each in letters))
-        assert set(scopes) <= set(SCOPES)
-        rows[method, path] = (anyone, roles, frozenset(scopes))
-    return rows
-
-
 def test_the_rules_are_those_that_are_written_here(site: Site) -> None:
     every = site.server.site().rules
-    assert {(e.method, e.path): (e.anyone, e.roles, e.scopes) for e in every} == written()
+    assert {(e.method, e.path): (e.anyone, e.roles, e.scopes) for e in every} == written(
+        MATRIX, LETTERS, SCOPES
+    )
 
 
 def filled(rule: Rule) -> str:
@@ -166,14 +157,4 @@ def test_a_provider_of_no_organisation_sees_nothing(site: Site) -> None:
 
 
 def test_addresses_that_frameworks_like_to_add_are_not_there(site: Site) -> None:
-    admin = site.client("admin")
-    for path in (
-        "/docs",
-        "/redoc",
-        "/openapi.json",
-        "/docs/oauth2-redirect",
-        "/static",
-        "/static/",
-    ):
-        assert admin.get(path).status_code == 404, path
-        assert site.client().get(path).status_code == 401, path
+    nothing_is_added(site.client("admin"), site.client())

@@ -10,6 +10,7 @@ import pytest
 from edge.dashboard.access import ROLES, SCOPES, Role, Scope
 from tests.edge.dashboard.serving import Site
 from tests.web.client import Client
+from tests.web.matrix import nothing_is_added, written
 from web.access import Rule
 
 # v, s, t, a: viewer, staff, technician, admin; a star: anybody.
@@ -100,18 +101,6 @@ WORKSHOP: Final = ("/calibration", "/api/v1/calibration")
 LETTERS: Final = dict(zip("vsta", ROLES, strict=True))
 
 
-def written() -> dict[tuple[str, str], tuple[bool, frozenset[Role], frozenset[Scope]]]:
-    """The matrix by method and path: whether anybody may, which roles, which scopes."""
-    rows = {}
-    for line in MATRIX.strip().splitlines():
-        method, path, letters, *scopes = line.split()
-        anyone = letters == "*"
-        roles = frozenset() if anyone else frozenset(LETTERS[each] for each in letters)
-        assert set(scopes) <= set(SCOPES)
-        rows[method, path] = (anyone, roles, frozenset(s for s in SCOPES if s in scopes))
-    return rows
-
-
 def is_workshop(path: str) -> bool:
     return path.startswith(WORKSHOP)
 
@@ -120,7 +109,9 @@ def test_the_rules_are_those_that_are_written_here(site: Site) -> None:
     every = site.dashboard.site().rules
     rules = {(e.method, e.path): (e.anyone, e.roles, e.scopes) for e in every}
     in_workshop = {address for address in rules if is_workshop(address[1])}
-    assert {address: rules[address] for address in rules.keys() - in_workshop} == written()
+    assert {address: rules[address] for address in rules.keys() - in_workshop} == written(
+        MATRIX, LETTERS, SCOPES
+    )
     for address in in_workshop:
         assert rules[address] == (False, frozenset({"technician", "admin"}), frozenset()), address
 
@@ -166,14 +157,4 @@ def test_a_scope_gets_as_far_as_the_matrix_says_and_no_further(site: Site, scope
 
 
 def test_addresses_that_frameworks_like_to_add_are_not_there(site: Site) -> None:
-    admin = site.client("admin")
-    for path in (
-        "/docs",
-        "/redoc",
-        "/openapi.json",
-        "/docs/oauth2-redirect",
-        "/static",
-        "/static/",
-    ):
-        assert admin.get(path).status_code == 404, path
-        assert site.client().get(path).status_code == 401, path
+    nothing_is_added(site.client("admin"), site.client())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import yaml
 
 from edge.updates.status import read_status
 from models.bundle import Bundle, open_bundle
+from tests.simulators.aws import aws
 from tests.simulators.cloud import BUCKET, make_bucket, s3_environment
 from tests.simulators.editions import write_edition
 from tests.simulators.fleet_broker import FleetBroker
@@ -25,7 +25,6 @@ from tests.simulators.fleet_broker import FleetBroker
 ROOT: Final = Path(__file__).resolve().parents[3]
 SHOP: Final = ROOT / "deploy" / "demo"
 _DEVICES: Final = ("shop", "shelf-2", "shelf-3")
-_PATIENCE_S: Final = 60.0
 
 
 def editions(shop: Path, folder: Path) -> tuple[Bundle, Bundle, Bundle]:
@@ -231,7 +230,9 @@ def open_scene(
         broker = FleetBroker(folder)
         broker.start()
         stack.callback(broker.kill)
-        address = stack.enter_context(_s3_process(folder))
+        address = stack.enter_context(aws())
+        os.environ.update(s3_environment(address))
+        make_bucket(address)
         tls = broker.cloud.issue("cloud.trainer")
         environment = {
             **s3_environment(address),
@@ -262,33 +263,3 @@ def open_scene(
             stack.callback(process.wait)
             stack.callback(process.terminate)
         yield scene
-
-
-@contextmanager
-def _s3_process(folder: Path) -> Iterator[str]:
-    """moto's S3 server as a process, with the bucket; yields its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    with (folder / "s3.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        until_s = time.monotonic() + _PATIENCE_S
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-                break
-            except OSError:
-                if time.monotonic() > until_s:
-                    raise
-                time.sleep(0.05)
-        os.environ.update(s3_environment(address))
-        make_bucket(address)
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
