@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from cloud_trainer.charts import Cut, Dot, Series, curve, histogram, interval_bar, scatter
 from cloud_trainer.embedding_map import embedding_map
-from cloud_trainer.evaluate import Confusion, Evaluation, Figures, Query, Share, figures
+from cloud_trainer.evaluation import Confusion, Evaluation, Figures, Query, Share, figures
 from cloud_trainer.thresholds import NEVER_ACCEPT, NEVER_REJECT
 from models.photos import PhotoError, read_photo
 

@@ -17,7 +17,8 @@ from rich.table import Table
 
 from cloud_trainer.cli.errors import plain_errors
 from cloud_trainer.errors import WalkoutTrainerError
-from cloud_trainer.evaluate import Evaluation, Figures, Share, document, evaluate, figures
+from cloud_trainer.evaluate import evaluate
+from cloud_trainer.evaluation import Evaluation, Figures, Share, document, figures
 from cloud_trainer.report import write_report
 from models.bundle import open_bundle
 from models.catalogue import Photo, load_catalogue

@@ -8,7 +8,8 @@ So where one session alone can hold the product, or a session can hold one of th
 that settles whose or what it was. "Can hold" counts lines and open reviews alike. And who alone put
 back what they can only have from a take that several may have done, did take it. What shoppers put
 back and nobody can hold goes to review and never makes a line negative; where staff stood
-beside them it was restocked, as no receipt depends on it.
+beside them it was restocked, as no receipt depends on it. What a piece was told to be when it was
+put where it does not belong, by who held it or by a person, it is when it is taken from there.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ from edge.events import InteractionEvent
 
 # Below this share a candidate does not speak for a product, held or not.
 _PLAUSIBLE_SHARE: Final = 0.2
-BY_RULE: Final = "rule: put back"
+_OF_NO_LINE: Final = ("not_taken", "no_shopper")
+RULES: Final = "rule: "  # begins the name of every reviewer who is none
+BY_RULE: Final = f"{RULES}put back"
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,14 @@ class _Case:
     @property
     def skus(self) -> tuple[str, ...]:
         """Products it may have been about, likeliest first."""
-        if self.event.outcome == "accept" and self.event.sku is not None:
-            return (self.event.sku,)
-        named = [self.event.sku] if self.event.sku is not None else []
-        return tuple(dict.fromkeys([*named, *(each.sku for each in self.event.candidates)]))
+        return _skus(self.event)
+
+
+def _skus(event: InteractionEvent) -> tuple[str, ...]:
+    if event.outcome == "accept" and event.sku is not None:
+        return (event.sku,)
+    named = [event.sku] if event.sku is not None else []
+    return tuple(dict.fromkeys([*named, *(each.sku for each in event.candidates)]))
 
 
 def entries_for(
@@ -105,6 +112,20 @@ def entries_for(
     return (recorded, *_consequences(case, camera_sick))
 
 
+def is_nobodys(review: Review, shop: Shop) -> bool:
+    """Whether a put-back that waits for a person is of a product that no basket has or may have.
+
+    Whatever came back then, no receipt can say less by it: its take was not seen either, or it only
+    looked like the product.
+    """
+    event = review.event
+    if event.kind != "put_back" or event.outcome != "accept" or event.sku is None:
+        return False
+    return review.why in _OF_NO_LINE and not any(
+        _can_hold(shop, session, event.sku) for session in shop.baskets
+    )
+
+
 def _consequences(case: _Case, camera_sick: bool) -> tuple[Entry, ...]:
     event, baskets = case.event, [case.shop.baskets[session] for session in case.sessions]
     if event.outcome == "reject":
@@ -122,14 +143,18 @@ def _consequences(case: _Case, camera_sick: bool) -> tuple[Entry, ...]:
 
 
 def _taken(case: _Case) -> tuple[Entry, ...]:
-    event = case.event
+    event, sku = case.event, case.event.sku
     if len(case.sessions) > 1:
         return (_review(case, "several_shoppers", case.attribution),)
-    if event.outcome == "review" or event.sku is None:
-        why: ReviewWhy = "low_confidence" if case.skus else "unknown_product"
-        return (_review(case, why, event.evidence.reason),)
-    if case.sellable is not None and event.sku not in case.sellable:
-        return (_review(case, "unknown_product", f"the catalogue has no price of {event.sku}"),)
+    reason = event.evidence.reason
+    if event.outcome == "review" or sku is None:
+        told = _told_when_put_there(case)
+        if told is None:
+            why: ReviewWhy = "low_confidence" if case.skus else "unknown_product"
+            return (_review(case, why, reason),)
+        sku, reason = told, f"{reason}; it was told to be {told} when it was put there"
+    if case.sellable is not None and sku not in case.sellable:
+        return (_review(case, "unknown_product", f"the catalogue has no price of {sku}"),)
     return (
         LineCharged(
             entry_id=f"{event.event_id}:charged",
@@ -138,17 +163,55 @@ def _taken(case: _Case) -> tuple[Entry, ...]:
             line_id=event.event_id,
             session_id=case.sessions[0],
             event_id=event.event_id,
-            sku=event.sku,
+            sku=sku,
             quantity=event.quantity,
             reviewer=None,
-            reason=f"{event.evidence.reason}; {case.attribution}",
+            reason=f"{reason}; {case.attribution}",
         ),
     )
 
 
+def _told_when_put_there(case: _Case) -> str | None:
+    """What a taken piece is that was in doubt when it was put there; ``None``: not told.
+
+    The shelf, which looks at pictures alone, doubts it again under the same guess. Only where one
+    piece was put there so, it is clear which one has been taken.
+    """
+    take = case.event
+    if take.quantity != 1 or len(take.candidates) < 2:
+        return None
+    there = [
+        each.event
+        for each in case.shop.interactions.values()
+        if (each.event.fixture, each.event.facing) == (take.fixture, take.facing)
+        and each.event.event_id != take.event_id
+        and each.event.outcome == "review"
+        and each.event.sku == take.sku
+        and len(each.event.candidates) > 1
+    ]
+    if len(there) != 1 or there[0].kind != "put_back" or there[0].ended_at_s > take.ended_at_s:
+        return None
+    told = _told_to_be(case.shop, there[0])
+    return told if any(told == each.sku for each in take.candidates) else None
+
+
+def _told_to_be(shop: Shop, put_back: InteractionEvent) -> str | None:
+    """What somebody said a doubtful put-back was of, or else what alone it can have released."""
+    review = shop.reviews.get(put_back.event_id)
+    if review is not None:
+        return None if review.settlement is None else review.settlement.sku
+    released = {
+        line.sku
+        for session in shop.interactions[put_back.event_id].sessions
+        for line in shop.baskets[session].lines
+        if line.released and line.sku in _plausible_skus(put_back)
+    }
+    return released.pop() if len(released) == 1 else None
+
+
 def _put_back(case: _Case) -> tuple[Entry, ...]:
     staff = [each for each in case.sessions if _is_staff(case.shop, each)]
-    skus = _plausible(case)
+    skus = _plausible_skus(case.event)
     holders = [
         (session, sku)
         for session in case.sessions
@@ -277,13 +340,13 @@ def _review(
     )
 
 
-def _plausible(case: _Case) -> tuple[str, ...]:
-    if case.event.outcome == "accept":
-        return case.skus
-    shares = {each.sku: each.share for each in case.event.candidates}
-    return tuple(
-        sku for sku in case.skus if sku == case.event.sku or shares[sku] >= _PLAUSIBLE_SHARE
-    )
+def _plausible_skus(event: InteractionEvent) -> tuple[str, ...]:
+    """Products it may well have been about, likeliest first."""
+    skus = _skus(event)
+    if event.outcome == "accept":
+        return skus
+    shares = {each.sku: each.share for each in event.candidates}
+    return tuple(sku for sku in skus if sku == event.sku or shares[sku] >= _PLAUSIBLE_SHARE)
 
 
 def _is_staff(shop: Shop, session: str) -> bool:

@@ -162,25 +162,58 @@ def rows_behind(
         Metres to the next row and to further ones, ascending; empty where nothing like it stands
         behind it.
     """
-    for template_m in TEMPLATES_M:
-        rows = round(template_m / CELL_M)
-        farthest = min(len(without) - rows, round(depth_m / CELL_M))
-        front = inside[:rows]
-        scores = np.zeros(max(farthest, 0))
-        for start in range(farthest):
-            there = slice(start, start + rows)
-            score = alike_aside(
-                (with_object[:rows], front), (without[there], seen[there]), _PARTLY, _ASIDES
-            )
-            scores[start] = score or 0.0
+    alike_at = [
+        _alike_behind(with_object, without, inside, seen, depth_m, each) for each in TEMPLATES_M
+    ]
+    for number, scores in enumerate(alike_at):
         peaks = [each for each in _peaks(scores) if each * CELL_M >= nearest_m]
         best = max((scores[each] for each in peaks), default=0.0)
         if best >= _ALIKE:
+            scores = _agreed(scores, alike_at[number + 1 :], peaks)
+            best = max(scores[each] for each in peaks)
             least = max(_ALIKE - 0.04, best - _AS_GOOD)
             first = next(each for each in peaks if scores[each] >= least)
             further = [each for each in peaks if each > first and scores[each] >= _FURTHER]
             return tuple(each * CELL_M for each in (first, *further))
     return ()
+
+
+def _alike_behind(
+    with_object: Above, without: Above, inside: Mask, seen: Mask, depth_m: float, template_m: float
+) -> NDArray[np.float64]:
+    """How alike the front of an object and each place further back are, by cells, at least 0."""
+    rows = round(template_m / CELL_M)
+    farthest = min(len(without) - rows, round(depth_m / CELL_M))
+    scores = np.zeros(max(farthest, 0))
+    for start in range(farthest):
+        there = slice(start, start + rows)
+        score = alike_aside(
+            (with_object[:rows], inside[:rows]), (without[there], seen[there]), _PARTLY, _ASIDES
+        )
+        scores[start] = score or 0.0
+    return scores
+
+
+def _agreed(
+    scores: NDArray[np.float64], larger: Sequence[NDArray[np.float64]], peaks: Sequence[int]
+) -> NDArray[np.float64]:
+    """Scores of a template as larger ones see them, where those know the object again somewhere.
+
+    The front of what is slender looks like much that stands there; more of it does not.
+    """
+    for each in larger:
+        known = [peak for peak in peaks if _about(each, peak) >= _ALIKE]
+        if known:
+            agreed = scores.copy()
+            agreed[list(peaks)] = [(scores[peak] + _about(each, peak)) / 2 for peak in peaks]
+            return agreed
+    return scores
+
+
+def _about(scores: NDArray[np.float64], place: int) -> float:
+    """The best score within a centimetre of a place."""
+    reach = round(0.01 / CELL_M)
+    return float(scores[max(0, place - reach) : place + reach + 1].max(initial=0.0))
 
 
 def _peaks(scores: NDArray[np.float64]) -> list[int]:

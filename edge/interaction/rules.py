@@ -15,17 +15,18 @@ from typing import Final
 from edge.events import Candidate, InteractionKind, Recognition
 from edge.interaction.compare import Direction
 from edge.interaction.stock import LiveStock, Stray
-from models.decision import Decision, Outcome
+from edge.interaction.usual import distance_to
+from models.decision import Outcome
 
 _ALIKE: Final = 0.58
-_UNLIKE: Final = 0.5
+_UNLIKE: Final = 0.55
 _LEAD: Final = 0.10
 _STRAY_LEAD: Final = 0.06
 _TWIN: Final = 0.72
 _COLOURS_ALONE: Final = 0.55  # colours that a facing has too are a hint, no more
 _DISTANCE_WEIGHT: Final = 0.8
-_NOT_AMONG_NEAREST: Final = 0.05
 _ABOUT_AS_NEAR: Final = 0.1
+_USUALLY_WITHIN: Final = 0.15  # of how far its pieces usually are, a piece of a product is
 _CLEAR_NUMBER: Final = 0.9
 # That it was more is the shop's loss, so to charge the fewer needs less to be sure of.
 _LIKELY_NUMBER: Final = 0.8
@@ -46,6 +47,8 @@ class Sight:
             not seen.
         twin: How well something that stands on the same facing looks like it, 0 to 1.
         recognition: What the recogniser made of it; ``None`` without one.
+        further: How much further it is from products than their pieces usually are here, as far as
+            that is known.
         doubts: What makes the sight itself uncertain, in words.
     """
 
@@ -57,6 +60,7 @@ class Sight:
     own_colours: float | None = None
     twin: float = 0.0
     recognition: Recognition | None = None
+    further: Mapping[str, float] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
 
 
@@ -170,7 +174,7 @@ def _put_back(sight: Sight, stock: LiveStock) -> Verdict:
             f"an object was put onto {sight.facing} that the shop does not sell: "
             f"{recognised.reason}",
         )  # fmt: skip
-    if score < _UNLIKE and recognised is not None and not _may_be_known(recognised, own, stock):
+    if score < _UNLIKE and recognised is not None and not _may_be_known(sight, own, stock):
         nearest = recognised.candidates[0]
         return Verdict(
             "put_back", None, 1, "reject", candidates,
@@ -185,15 +189,19 @@ def _put_back(sight: Sight, stock: LiveStock) -> Verdict:
     )  # fmt: skip
 
 
-def _may_be_known(decision: Decision, own: str, stock: LiveStock) -> bool:
+def _may_be_known(sight: Sight, own: str, stock: LiveStock) -> bool:
     """Whether a recogniser finds an object near anything that it can be.
 
     That is what belongs where it is and what is out of the shelves; near is about as near as the
-    nearest product of all.
+    nearest product of all, and about as near as that product's pieces usually are.
     """
+    if sight.recognition is None:
+        return True
+    candidates = sight.recognition.decision.candidates
     return any(
-        each.distance <= decision.candidates[0].distance + _ABOUT_AS_NEAR
-        for each in decision.candidates
+        each.distance <= candidates[0].distance + _ABOUT_AS_NEAR
+        and sight.further.get(each.sku, 0.0) <= _USUALLY_WITHIN
+        for each in candidates
         if each.sku == own or each.sku in stock.out
     )
 
@@ -201,7 +209,8 @@ def _may_be_known(decision: Decision, own: str, stock: LiveStock) -> bool:
 def _scores(sight: Sight, stock: LiveStock) -> dict[str, float]:
     """How well the object fits what it may be: the facing's own goods, and what is out.
 
-    Looks speak for a product, distance to the recogniser's nearest product speaks against it.
+    Looks speak for a product. Against it speaks how much further it is for the recogniser than its
+    nearest product, or than pieces of the product usually are.
     """
     own = stock.belongs[sight.facing]
     looks = {sku: sight.looks[sku] for sku in stock.out if sku in sight.looks}
@@ -210,13 +219,15 @@ def _scores(sight: Sight, stock: LiveStock) -> dict[str, float]:
     looks[own] = max(sight.looks.get(own, 0.0), by_colour, by_twin)
     if sight.recognition is None:
         return looks
-    nearest = sight.recognition.decision.candidates
-    distances = {each.sku: each.distance for each in nearest}
-    beyond = nearest[-1].distance + _NOT_AMONG_NEAREST
-    return {
-        sku: look - _DISTANCE_WEIGHT * (distances.get(sku, beyond) - nearest[0].distance)
-        for sku, look in looks.items()
+    nearest_by = sight.recognition.decision.candidates[0].distance
+    off = {
+        sku: max(
+            distance_to(sku, sight.recognition) - nearest_by,
+            sight.further.get(sku, 0.0) - _USUALLY_WITHIN,
+        )
+        for sku in looks
     }
+    return {sku: look - _DISTANCE_WEIGHT * off[sku] for sku, look in looks.items()}
 
 
 def _shares(weights: Mapping[str, float], sight: Sight) -> tuple[Candidate, ...]:

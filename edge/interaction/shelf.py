@@ -39,6 +39,7 @@ from edge.interaction.seen import Seen as Seen
 from edge.interaction.seen import StoredCrop as StoredCrop
 from edge.interaction.sleeves import Sleeve
 from edge.interaction.stock import LiveStock
+from edge.interaction.usual import UsualDistances
 
 _UPSET_SHARE: Final = 0.25
 _NEARLY_AS_LIKELY: Final = 0.6
@@ -52,6 +53,7 @@ class Known:
     stock: LiveStock
     gallery: Gallery
     pitches: dict[str, RowPitch]
+    usual: UsualDistances
 
 
 class SharedShelves:
@@ -66,14 +68,16 @@ class SharedShelves:
         self.gallery = Gallery.empty()
         self.palettes: dict[str, Palette] = {}
         self.pitches: dict[str, RowPitch] = {}
+        self.usual = UsualDistances()
 
     def known(self) -> Known:
         """What is known now, to go back to."""
-        return Known(self.stock, self.gallery, dict(self.pitches))
+        return Known(self.stock, self.gallery, dict(self.pitches), self.usual)
 
     def go_back_to(self, known: Known) -> None:
         """Forget what was learned since: it was no interaction."""
         self.stock, self.gallery, self.pitches = known.stock, known.gallery, dict(known.pitches)
+        self.usual = known.usual
 
 
 class ShelfWatch:
@@ -230,7 +234,7 @@ class ShelfWatch:
         if verdict is None:
             return None
         event_id = f"{self.camera}-{frame.index:07d}-{number}"
-        self._book(verdict, change, crops, event_id)
+        self._book(verdict, change, crops, recognition, event_id)
         pictures = {"before": crops.before, "after": crops.after}
         pictures["facing-before"] = facing_in(self.view, change, self._picture.settled)
         hand = self._hand_at(change, reach, verdict)
@@ -300,15 +304,24 @@ class ShelfWatch:
             # it looked; a shelf that is certain of a take is not talked out of it.
             recognition = self._recogniser.recognise([crops.object])
             if verdict.kind == "put_back" or verdict.outcome != "accept":
-                verdict = judge(replace(sight, recognition=recognition), shelves.stock)
+                further = shelves.usual.further(recognition) if recognition is not None else {}
+                sight = replace(sight, recognition=recognition, further=further)
+                verdict = judge(sight, shelves.stock)
         # That it was one of its own is certain where only the number of pieces is not.
         known = verdict is not None and (verdict.outcome == "accept" or verdict.kind == "take")
         if known and verdict is not None and verdict.sku == own:
             shelves.pitches[own] = counted.pitch
         return verdict, recognition
 
-    def _book(self, verdict: Verdict, change: Change, crops: ObjectCrops, event_id: str) -> None:
-        """Bring the live planogram and the gallery up to date."""
+    def _book(
+        self,
+        verdict: Verdict,
+        change: Change,
+        crops: ObjectCrops,
+        recognition: Recognition | None,
+        event_id: str,
+    ) -> None:
+        """Bring the live planogram and what is known of its goods up to date."""
         shelves = self._shelves
         if verdict.kind == "take":
             if verdict.stray is not None:
@@ -321,8 +334,12 @@ class ShelfWatch:
             shelves.stock = shelves.stock.put_back(
                 change.facing, change.u_m, sku, verdict.quantity, event_id, may_be
             )
-        if verdict.sku is not None and verdict.outcome == "accept" and crops.look is not None:
+        if verdict.sku is None or verdict.outcome != "accept":
+            return
+        if crops.look is not None:
             shelves.gallery = shelves.gallery.with_look(verdict.sku, crops.look)
+        if verdict.kind == "take" and recognition is not None:
+            shelves.usual = shelves.usual.with_piece(verdict.sku, recognition)
 
     def _written(
         self,

@@ -9,7 +9,8 @@ What cannot be known goes to review: an interaction while the floor could not be
 somebody without a session may have done, and after a restart, one by somebody who came in before.
 Before a receipt is issued, what was in doubt about its shopper is looked at again: who came in and
 what else was done meanwhile is often known only later. What is clear by then is settled by another
-entry, the rest stays in review.
+entry, the rest stays in review. A put-back of what nobody in the shop has ends there too: its take
+may have been told late, but not so late.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Final
 from calibration.format import Fixture, Point2
 from calibration.planogram import Facing
 from edge.checkout.basket import Attribution, Basket, Moment, Review
+from edge.checkout.charging import RULES, is_nobodys
 from edge.checkout.correcting import Verdict
 from edge.checkout.desk import Desk
 from edge.checkout.entries import Entry
@@ -37,7 +39,7 @@ from edge.tracking.watch import FloorMoment
 from edge.tracking.within_reach import ReachSettings, WithinReach
 from edge.tracking.witness import Witness
 
-BY_LATER: Final = "rule: known later"
+BY_LATER: Final = f"{RULES}known later"
 _LOGGER: Final = logging.getLogger(__name__)
 # As long as tracks are remembered.
 _ASTRAY_KEPT_S: Final = 120.0
@@ -321,10 +323,19 @@ class Attendant:
         for review in sorted(
             self.desk.shop.open_reviews(), key=lambda each: (each.event.ended_at_s, each.review_id)
         ):
+            if review.sessions and session_id not in review.sessions:
+                continue
             reached = self._witness.recall(review.event.event_id)
-            if reached is not None and (not review.sessions or session_id in review.sessions):
-                entries += self._settled(review, reached, at_s)
+            settled = () if reached is None else self._settled(review, reached, at_s)
+            entries += settled or self._ended(review, at_s)
         return entries
+
+    def _ended(self, review: Review, at_s: float) -> tuple[Entry, ...]:
+        if not is_nobodys(review, self.desk.shop):
+            return ()
+        reason = f"nobody in the shop has {review.event.sku}, so no receipt depends on it"
+        verdict = Verdict(BY_LATER, None, None, 0, reason)
+        return self.desk.settle_review(review.review_id, verdict, at=self._at(at_s))
 
     def _settled(self, review: Review, reached: WithinReach, at_s: float) -> tuple[Entry, ...]:
         event = reached.event

@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from edge.checkout.basket import Review
-from edge.checkout.charging import BY_RULE
+from edge.checkout.charging import RULES
 from edge.config import StoreConfig
 from edge.events import InteractionEvent
 from edge.evidence import EvidenceFolder
@@ -132,7 +132,7 @@ class VerifiedEvents:
             for review in reviews
             if review.settlement is not None
             and review.settlement.sku is not None
-            and review.settlement.reviewer != BY_RULE
+            and not review.settlement.reviewer.startswith(RULES)
         ]
         settled.sort(key=lambda each: each[0].ended_at_s)
         for event, sku in settled[-self._at_most :]:

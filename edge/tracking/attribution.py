@@ -19,8 +19,8 @@ from edge.events import InteractionEvent
 from edge.tracking.history import TrackHistory
 from edge.tracking.session import Session
 from edge.tracking.track import Track
-from edge.tracking.within_reach import Explanation, WithinReach, within_reach
 from edge.tracking.within_reach import ReachSettings as ReachSettings
+from edge.tracking.within_reach import WithinReach, within_reach
 
 AttributionKind = Literal["one", "several", "none"]
 
@@ -105,8 +105,8 @@ def whose(
         settings: As for ``attribute``.
         held: As for ``attribute``.
         meanwhile: What else was done about then: whoever did that did not do this.
-        dressed: By track id, how many times likelier the arm that was seen is with theirs than with
-            another; whose arm is not known is left out.
+        dressed: By track id, how many times likelier the arm that was seen at the moment of contact
+            is with theirs than with another; whose arm is not known is left out.
     """
     settings = settings or ReachSettings()
     if not reached.tracks:
@@ -118,7 +118,10 @@ def whose(
     keeps = _keeps(reached.event, sessions, held, settings)
     free = _free(reached, meanwhile, settings)
     people = _People(_owners(sessions), bound_at_s(sessions), dressed or {})
-    claims = _claims(reached.tracks, free, people, keeps)
+    claims = _claims(reached, free, people, keeps)
+    if not claims:
+        reason = f"whoever was within reach of {reached.event.fixture} had their hands elsewhere"
+        return Attribution("none", None, (), reason)
     return _judge(claims, settings)
 
 
@@ -132,7 +135,8 @@ def _free(
         for name in free:
             busy = did.get(name, 0.0) * (1 - other.besides(reached, name, settings))
             free[name] *= 1 - busy
-    return free
+    # Moments are told wrong now and then, and people have two hands.
+    return {name: max(each, settings.stray) for name, each in free.items()}
 
 
 def _keeps(
@@ -190,7 +194,7 @@ class _People:
 
 
 def _claims(
-    reaching: Mapping[str, Explanation],
+    reached: WithinReach,
     free: Mapping[str, float],
     people: _People,
     keeps: Mapping[str, float],
@@ -198,13 +202,14 @@ def _claims(
     weight: dict[str | None, float] = {}
     by: dict[str | None, list[str]] = {}
     nearest: dict[str | None, float] = {}
-    for track_id, each in sorted(reaching.items()):
+    for track_id, each in sorted(reached.tracks.items()):
+        as_told = each.as_told(reached.event.contact_at_s)
         for identity, probability in identities(each.track, people.bound_at_s):
             bound = people.owners.get(identity, {})
             unbound = 1 - sum(bound.values())
             for session_id, share in [*bound.items(), (None, unbound)]:
                 mass = each.share * free[track_id] * probability * share
-                mass *= people.dressed.get(identity, 1.0)
+                mass *= 1 + as_told * (people.dressed.get(identity, 1.0) - 1)
                 mass *= keeps.get(session_id or "", 1.0)
                 if mass <= 1e-9:
                     continue

@@ -39,7 +39,8 @@ class ReachSettings:
         contact_wrong_most: It is no likelier than this.
         walks_from_m_s: Who is faster walks by; nobody takes anything at a walk.
         walks_sd_m_s: How softly that begins.
-        hand_back_s: Nobody takes something at one place sooner than this after another.
+        hand_back_s: People take something at another place about so long after they took here;
+            hardly ever in half of it, most often later.
         stray: Share of events whose floor point is wrong altogether.
         not_held: How likely somebody puts back what they are not known to have, against one who
             has it.
@@ -61,7 +62,7 @@ class ReachSettings:
     contact_wrong_most: float = 0.5
     walks_from_m_s: float = 0.5
     walks_sd_m_s: float = 0.15
-    hand_back_s: float = 1.2
+    hand_back_s: float = 2.5
     stray: float = 0.02
     not_held: float = 0.15
     dressed_for: float = 0.905
@@ -78,7 +79,9 @@ class ReachSettings:
 _MOST_AGAINST_ARM: Final = -6.0
 _BESIDE_FRONT_M: Final = 0.04
 _ABOVE_BOARD_M: Final = 0.1
+_AS_TOLD_S: Final = 0.5
 _HANDS_ACROSS: Final = 3
+_BACK_AT_ONCE: Final = 3  # how suddenly a hand is free again
 _MOST_LOOKS: Final = 9
 _LIKELY: Final = 0.3
 _UPRIGHT_WITHIN_S: Final = 25.0
@@ -101,6 +104,18 @@ class Explanation:
     share: float
     by_moment: dict[float, float]
     distance_m: float
+
+    def as_told(self, contact_at_s: float | None) -> float:
+        """How likely it was at the moment that is told, if it was theirs, 0 to 1."""
+        whole = sum(self.by_moment.values())
+        if contact_at_s is None or whole <= 0:
+            return 0.0
+        near = (
+            share
+            for at_s, share in self.by_moment.items()
+            if abs(at_s - contact_at_s) <= _AS_TOLD_S
+        )
+        return sum(near) / whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,10 +148,9 @@ class WithinReach:
         if mine is None or theirs is None or mine.share <= 0 or theirs.share <= 0:
             return 1.0
         both = sum(
-            share * also
+            share * also * _busy(at_s - other_s, settings)
             for at_s, share in mine.by_moment.items()
             for other_s, also in theirs.by_moment.items()
-            if abs(at_s - other_s) < settings.hand_back_s
         )
         return 1.0 - min(1.0, both / (mine.share * theirs.share))
 
@@ -247,6 +261,14 @@ def _stands(
     stands = _falls((speed_m_s - settings.walks_from_m_s) / settings.walks_sd_m_s)
     strays = settings.stray
     return ((1 - strays) * fits + strays) * reaches * ((1 - strays) * stands + strays)
+
+
+def _busy(apart_s: float, settings: ReachSettings) -> float:
+    """How likely somebody who reached at one place had no hand at another so long before or after.
+
+    From 1 at once to 0: reaching, taking out and looking takes time, though not always the same.
+    """
+    return math.exp(-((abs(apart_s) / settings.hand_back_s) ** _BACK_AT_ONCE))
 
 
 def _falls(sds: float) -> float:

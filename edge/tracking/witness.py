@@ -130,7 +130,10 @@ class Witness:
         )
 
     def _dressed(self, reached: WithinReach, sessions: Sequence[Session]) -> dict[str, float]:
-        """By track id, how many times likelier the arm that was seen is with theirs."""
+        """By track id, how many times likelier the arm that was seen is with theirs than another.
+
+        If it was the arm that did it: seen is the one that was there at the moment that is told.
+        """
         event, settings = reached.event, self.settings
         arms = self._arms(event.camera, event.ended_at_s)
         arm = arms.pop(event.event_id, None)
@@ -142,15 +145,12 @@ class Witness:
             who = self._surely(self._reached[name], bound_s)
             if who is not None:
                 closest[who] = max(closest.get(who, 0.0), arm.alike(theirs))
-        wrong = contact_wrong(event, settings)
         told = {
             who: 100 * settings.dressed_per * (alike - settings.dressed_for)
             for who, alike in closest.items()
         }
         return {
-            who: wrong
-            + (1 - wrong)
-            * math.exp(min(max(each, -settings.dressed_against), settings.dressed_most))
+            who: math.exp(min(max(each, -settings.dressed_against), settings.dressed_most))
             for who, each in told.items()
         }
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cloud_trainer.errors import WalkoutTrainerError
-from cloud_trainer.evaluate import Share, decide, document, evaluate, figures
+from cloud_trainer.evaluate import decide, evaluate
+from cloud_trainer.evaluation import Share, document, figures
 from models.bundle import Bundle, Vectors, open_bundle
 from models.catalogue import Photo
 from models.decision import ThresholdPair, Thresholds

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from cloud_trainer.charts import Cut, Dot, Series, curve, histogram, interval_bar, scatter
 from cloud_trainer.embedding_map import embedding_map
-from cloud_trainer.evaluate import Evaluation, evaluate
+from cloud_trainer.evaluate import evaluate
+from cloud_trainer.evaluation import Evaluation
 from cloud_trainer.report import render_report, write_report
 from models.bundle import open_bundle
 from models.catalogue import Photo

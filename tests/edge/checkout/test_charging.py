@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge.checkout.basket import Attribution
 from edge.checkout.charging import BY_RULE
+from edge.checkout.correcting import Verdict
 from edge.checkout.desk import Desk
 from edge.checkout.entries import Entry
 from edge.errors import CheckoutError, LedgerConflictError
@@ -163,6 +166,67 @@ def test_an_unsure_put_back_of_something_that_is_hardly_or_not_held_goes_to_revi
     record(desk, unsure)
     assert open_reviews(desk) == [("e2", "not_taken")]
     assert sum(held(desk).values()) == 1
+
+
+_EITHER_OF_TWO = (("bear", 0.4), ("milk", 0.35), ("tea", 0.25))
+
+
+def _misplaced_and_taken(
+    desk: Desk, *, taken: tuple[tuple[str, float], ...] = _EITHER_OF_TWO, quantity: int = 1
+) -> None:
+    """Milk is taken, put where it does not belong, and taken from there; looks say bear."""
+    record(desk, event("e1"))
+    put_there = event("e2", "put_back", "bear", outcome="review", candidates=_EITHER_OF_TWO)
+    record(desk, replace(put_there, facing="facing-2"))
+    again = event("e3", sku="bear", outcome="review", candidates=taken, quantity=quantity)
+    record(desk, replace(again, facing="facing-2"))
+
+
+def test_what_who_held_it_told_of_a_piece_put_elsewhere_it_is_when_taken_again(desk: Desk) -> None:
+    _misplaced_and_taken(desk)
+    assert open_reviews(desk) == []
+    assert held(desk) == {"milk": 1}
+    line = desk.shop.baskets["anna"].lines[-1]
+    assert "told to be milk when it was put there" in line.reason
+
+
+@pytest.mark.parametrize(
+    ("taken", "quantity"),
+    [
+        ((("bear", 1.0),), 1),  # how many is in doubt, not what
+        (_EITHER_OF_TWO, 2),
+        ((("bear", 0.6), ("tea", 0.4)), 1),  # it is known not to be milk
+    ],
+)
+def test_another_doubt_than_what_was_put_there_is_left_to_a_person(
+    desk: Desk, taken: tuple[tuple[str, float], ...], quantity: int
+) -> None:
+    _misplaced_and_taken(desk, taken=taken, quantity=quantity)
+    assert open_reviews(desk) == [("e3", "low_confidence")]
+    assert held(desk) == {}
+
+
+def test_what_a_person_said_of_a_piece_put_elsewhere_it_is_when_taken_again(desk: Desk) -> None:
+    for name, sku in (("e1", "milk"), ("e2", "bear")):
+        record(desk, event(name, sku=sku))
+    put_there = event("e3", "put_back", "bear", outcome="review", candidates=_EITHER_OF_TWO)
+    record(desk, put_there)
+    assert open_reviews(desk) == [("e3", "low_confidence")]
+    again = event("e4", sku="bear", at_s=20.0, outcome="review", candidates=_EITHER_OF_TWO)
+    desk.settle_review("e3", Verdict("Eva", "milk", "anna", 1), at=moment(15))
+    record(desk, again)
+    assert open_reviews(desk) == []
+    assert held(desk) == {"milk": 1, "bear": 1}
+
+
+def test_which_of_two_pieces_put_there_in_doubt_was_taken_a_person_says(desk: Desk) -> None:
+    for name, sku in (("e1", "milk"), ("e2", "tea")):
+        record(desk, event(name, sku=sku), ANNA if sku == "milk" else Attribution(("ben",), ""))
+    for name, by in (("e3", ANNA), ("e4", Attribution(("ben",), ""))):
+        unsure = event(name, "put_back", "bear", outcome="review", candidates=_EITHER_OF_TWO)
+        record(desk, unsure, by)
+    record(desk, event("e5", sku="bear", outcome="review", candidates=_EITHER_OF_TWO))
+    assert open_reviews(desk) == [("e5", "low_confidence")]
 
 
 def test_what_waits_for_review_and_comes_back_ends_without_a_person(desk: Desk) -> None:

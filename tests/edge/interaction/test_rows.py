@@ -9,7 +9,7 @@ from calibration.planogram import Facing
 from edge.interaction.columns import Layout, Standing, by_column, layouts, left_in_column
 from edge.interaction.compare import Change, compare
 from edge.interaction.facings import FacingsView, see_facings
-from edge.interaction.rows import Counted, RowPitch, count
+from edge.interaction.rows import Counted, RowPitch, count, rows_behind
 from tests.edge.interaction.drawn import Shelf, calibration, planogram
 
 Picture = NDArray[np.uint8]
@@ -116,3 +116,22 @@ def test_rows_closer_than_the_capacity_leaves_room_for_are_unlikely() -> None:
     layout = Layout(3, 4, 1.0)
     close, right, wide = layout.room_for(np.array([0.05, 0.09, 0.14]), 0.4, 0.02)
     assert right == 1.0 and close < right and wide < close
+
+
+@pytest.mark.parametrize(("shows_cells", "next_m"), [(20, 0.14), (13, 0.04)])
+def test_what_looks_like_the_front_of_a_piece_is_none_where_more_of_it_is_seen_not_to_be(
+    shows_cells: int, next_m: float
+) -> None:
+    rng = np.random.default_rng(5)
+    piece = rng.uniform(40, 210, (20, 24, 3)).astype(np.float32)
+    without = rng.uniform(120, 130, (100, 24, 3)).astype(np.float32)
+    without[10:23] = piece[:13]  # its first 5 cm, 4 cm further back, before something else
+    without[23:32] = rng.uniform(40, 210, (9, 24, 3))
+    without[35:55] = piece  # the whole of it, 14 cm further back
+    with_object = without.copy()
+    with_object[:20] = piece
+    inside = np.zeros((100, 24), np.bool_)
+    inside[:shows_cells] = True
+    seen = np.ones((100, 24), np.bool_)
+    found = rows_behind(with_object, without, inside, seen, 0.4)
+    assert found[0] == pytest.approx(next_m, abs=0.005)

@@ -177,6 +177,33 @@ def test_an_object_like_nothing_that_can_be_put_back_is_rejected() -> None:
     assert out.outcome == "review"
 
 
+def test_what_is_much_further_from_a_product_than_its_pieces_are_is_none_of_them() -> None:
+    stock = _stock().taken("A2", 1)
+    sight = Sight(
+        "A1", 0.2, "appeared", looks={"milk": 0.53}, own_colours=0.3,
+        recognition=_recognised("review", milk=0.55, jam=0.56),
+    )  # fmt: skip
+    usual = judge(replace(sight, further={"milk": 0.1}), stock)
+    assert usual is not None and usual.outcome == "review"
+    far = judge(replace(sight, further={"milk": 0.2}), stock)
+    assert far is not None
+    assert (far.sku, far.outcome) == (None, "reject")
+
+
+def test_a_product_that_the_recogniser_always_finds_near_is_held_against_its_own_pieces() -> None:
+    stock = _stock(belongs={"A1": "tea", "A2": "milk", "A3": "heels"}).taken("A2", 1)
+    stock = replace(stock, out={**stock.out, "heels": 1})
+    sight = Sight(
+        "A1", 0.2, "appeared", looks={"milk": 0.8, "heels": 0.7}, own_colours=0.2,
+        recognition=_recognised("review", heels=0.52, milk=0.6),
+    )  # fmt: skip
+    unsure = judge(sight, stock)
+    assert unsure is not None and unsure.outcome == "review"
+    sure = judge(replace(sight, further={"heels": 0.34, "milk": -0.01}), stock)
+    assert sure is not None
+    assert (sure.sku, sure.outcome) == ("milk", "accept")
+
+
 def test_colours_alone_never_make_a_put_back_certain() -> None:
     verdict = judge(Sight("A1", 0.2, "appeared", own_colours=1.0), _stock())
     assert verdict is not None and verdict.outcome == "review"

@@ -221,6 +221,51 @@ def test_what_is_still_in_doubt_when_its_shopper_leaves_stays_in_review(day: Day
     assert day.whys() == ["several_shoppers"]
 
 
+def test_a_put_back_of_what_nobody_has_waits_until_its_shopper_leaves_and_no_longer(
+    day: Day,
+) -> None:
+    day.come_in("ann", "t-1")
+    day.look_for(4, ("t-1", SHELF))
+    day.attendant.saw(event("e-1", "put_back", at_s=day.now_s - 0.6), day.now_s)
+    assert day.whys() == ["not_taken"]
+    day.look(("t-1", (3.5, 0.5)), left="t-1")
+    day.look_for(1.4)
+    assert day.receipt("ann") == {}
+    assert day.whys() == []
+    settlement = day.desk.shop.reviews["e-1"].settlement
+    assert settlement is not None
+    assert (settlement.reviewer, settlement.sku) == (BY_LATER, None)
+
+
+def test_a_put_back_of_what_another_has_is_left_to_a_person(day: Day) -> None:
+    day.come_in("bob", "t-2")
+    day.look_for(4, ("t-2", SHELF))
+    day.attendant.saw(event("e-1", at_s=day.now_s - 0.6), day.now_s)
+    day.look(("t-2", AWAY))
+    day.come_in("ann", "t-1")
+    day.look_for(6, ("t-1", SHELF), ("t-2", AWAY))
+    day.attendant.saw(event("e-2", "put_back", at_s=day.now_s - 0.6), day.now_s)
+    day.look(("t-1", (3.5, 0.5)), ("t-2", AWAY), left="t-1")
+    day.look_for(1.4, ("t-2", AWAY))
+    assert day.receipt("ann") == {}
+    assert day.whys() == ["not_taken"]
+    assert day.desk.shop.basket("bob").held("milk") == 1
+
+
+def test_a_put_back_that_came_before_the_word_of_its_take_is_of_that_take(day: Day) -> None:
+    day.come_in("ann", "t-1")
+    day.look_for(4, ("t-1", SHELF))
+    taken = event("e-1", at_s=day.now_s - 2.0)
+    day.attendant.saw(event("e-2", "put_back", at_s=day.now_s - 0.6), day.now_s)
+    assert day.whys() == ["not_taken"]
+    day.attendant.saw(taken, day.now_s)
+    assert day.desk.shop.basket("ann").held("milk") == 1
+    day.look(("t-1", (3.5, 0.5)), left="t-1")
+    day.look_for(1.4)
+    assert day.receipt("ann") == {}
+    assert day.whys() == []
+
+
 def test_a_shopper_beside_somebody_without_a_session_is_not_charged_unasked(day: Day) -> None:
     day.come_in("ann", "t-1")
     day.look_for(4, ("t-1", SHELF), ("t-2", (1.1, 2.0)))

@@ -14,6 +14,7 @@ from edge.config_file import load_config
 from edge.events import InteractionEvent, InteractionKind
 from edge.evidence import EvidenceFolder
 from edge.interaction.shelf import Seen, StoredCrop
+from edge.shop.attendant import BY_LATER
 from edge.shop.verified import VerifiedEvents, object_crops, verified_folder
 from edge.updates.settings import UpdateSettings
 from edge.updates.shadow import EVENTS_NAME, read_verified
@@ -139,6 +140,7 @@ def test_what_the_ledger_has_and_the_folder_has_not_is_added_at_the_start(
         settled(happen("e-2"), None),
         settled(happen("e-3"), "tea", reviewer="rule: put back"),
         replace(settled(happen("e-4"), "tea"), settlement=None),
+        settled(happen("e-5"), "tea", reviewer=BY_LATER),
     ]
     for _ in range(2):
         verified = VerifiedEvents(tmp_path / "verified", evidence, known=known)

@@ -13,7 +13,7 @@ from edge.tracking.history import TrackHistory
 from edge.tracking.identity import Swap
 from edge.tracking.session import CheckIn, Member, Rival, Session
 from edge.tracking.silhouettes import Silhouettes
-from edge.tracking.within_reach import within_reach
+from edge.tracking.within_reach import Explanation, WithinReach, within_reach
 from tests.edge.tracking.pictures import SHELF
 from tests.edge.tracking.test_sessions import track
 
@@ -229,6 +229,57 @@ def test_whoever_has_a_hand_elsewhere_did_not_take_this() -> None:
     assert whose(mine, both).kind == "several"
     assert whose(mine, both, meanwhile=(other,)).session_id == "c-1"
     assert whose(mine, both, meanwhile=(later,)).kind == "several"
+
+
+def _explained(contact_at_s: float | None, **by_track: Mapping[float, float]) -> WithinReach:
+    """An event that tracks explain so well at each moment."""
+    return WithinReach(
+        replace(event(), contact_at_s=contact_at_s),
+        {
+            name.replace("_", "-"): Explanation(
+                track(name.replace("_", "-"), 10.0, FRONT), sum(each.values()), dict(each), 0.1
+            )
+            for name, each in by_track.items()
+        },
+        0.1,
+    )
+
+
+def _anna_here_after(apart_s: float) -> float:
+    """How likely Anna took here, so long after she surely took at another place."""
+    here = _explained(20.0, t_1={20.0: 0.5}, t_2={20.0: 0.5})
+    there = _explained(20.0 - apart_s, t_1={20.0 - apart_s: 0.9})
+    there = replace(there, event=replace(there.event, event_id="e-2", facing="a-2"))
+    claims = whose(here, (ANNA, BEN), meanwhile=(there,)).claims
+    return next(each.share for each in claims if each.session_id == "c-1")
+
+
+def test_the_longer_ago_a_hand_was_elsewhere_the_likelier_it_is_here() -> None:
+    shares = [_anna_here_after(apart_s) for apart_s in (0.5, 1.5, 2.5, 4.0, 6.0)]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.05
+    assert shares[-1] == pytest.approx(0.5, abs=0.01)
+
+
+def test_who_alone_can_have_done_two_things_at_once_did_both() -> None:
+    here, there = (_explained(at_s, t_1={at_s: 0.9}) for at_s in (20.0, 20.1))
+    there = replace(there, event=replace(there.event, event_id="e-2", facing="a-2"))
+    assert whose(here, (ANNA, BEN), meanwhile=(there,)).session_id == "c-1"
+    assert whose(there, (ANNA, BEN), meanwhile=(here,)).session_id == "c-1"
+
+
+def test_where_nobody_who_could_reach_can_have_done_it_nobody_did() -> None:
+    found = whose(_explained(20.0, t_1={20.0: 1e-12}), (ANNA, BEN))
+    assert (found.kind, found.claims) == ("none", ())
+    assert "hands elsewhere" in found.reason
+
+
+def test_the_arm_of_the_told_moment_says_nothing_of_who_had_none_there_then() -> None:
+    arm = {"t-1": 0.02}  # it is hardly Anna's
+    then = _explained(20.0, t_1={20.0: 0.5, 16.0: 0.01}, t_2={20.0: 0.05})
+    assert whose(then, (ANNA, BEN), dressed=arm).claims[0].session_id == "c-2"
+    before = _explained(20.0, t_1={20.0: 0.01, 16.0: 0.5}, t_2={20.0: 0.05})
+    assert whose(before, (ANNA, BEN), dressed=arm).session_id == "c-1"
 
 
 def test_a_moment_that_is_told_wrong_is_looked_for_while_the_place_was_covered() -> None:
