@@ -59,8 +59,15 @@ class Peer:
     subscribed: threading.Event = field(default_factory=threading.Event)
 
     def say(self, topic: str, content: bytes) -> None:
-        sent = self.client.publish(topic, content, 1)
-        sent.wait_for_publish(_PATIENCE_S)
+        until_s = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                self.client.publish(topic, content, 1).wait_for_publish(_PATIENCE_S)
+                return
+            except RuntimeError:  # the connection is just being made again
+                if time.monotonic() > until_s:
+                    raise
+                time.sleep(0.05)
 
     def wait_for(self, topic: str) -> bytes:
         until_s = time.monotonic() + _PATIENCE_S
