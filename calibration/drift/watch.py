@@ -52,7 +52,9 @@ class DriftSettings:
             below a quarter.
         amber_at: Share of a red displacement that is amber.
         clear_below: Share of a red displacement below which amber and red end.
-        looks: How many looks the median is taken of.
+        looks: How many looks the median is taken of that red depends on.
+        amber_looks: How many looks the median is taken of that amber depends on: what is no danger
+            yet can be looked at for a minute, and one crowd or shadow must not call anybody.
         clear_looks: How many looks in a row must be clear before a red ends.
         sure_share: Share of the tiles that must agree for a look to count. It may be small: tiles
             that were changed point anywhere, and a fifth of them does not agree by chance.
@@ -67,6 +69,7 @@ class DriftSettings:
     amber_at: float = 0.5
     clear_below: float = 0.4
     looks: int = 5
+    amber_looks: int = 15
     clear_looks: int = 8
     sure_share: float = 0.2
     unsure_amber_s: float = 120.0
@@ -147,7 +150,9 @@ class DriftWatch:
         self._settings = settings or DriftSettings()
         self._reference = Reference(reference, lens_of(calibration.cameras[name]))
         self._outlook = Outlook(name, calibration, planogram)
-        self._ratios: deque[float] = deque(maxlen=self._settings.looks)
+        self._ratios: deque[float] = deque(
+            maxlen=max(self._settings.looks, self._settings.amber_looks)
+        )
         self._clear = 0
         self._last_sure_s: float | None = None
         self._unsure_looks = 0
@@ -221,22 +226,24 @@ class DriftWatch:
         self._unsure_looks = 0
         self._ratios.append(ratio)
         self._clear = self._clear + 1 if ratio < self._settings.clear_below else 0
-        light = self._light(median(self._ratios))
+        light = self._light()
         reason = _words(self._name, light, effect, seen)
         if light == "red" and ratio < self._settings.clear_below:
             reason = f"{self._name} seems to be back in its place; it is watched for a while yet"
         return self._next(light, at_s, reason, (True, ratio >= 1.0), effect, seen)
 
-    def _light(self, middle: float) -> Light:
+    def _light(self) -> Light:
         """The light after a look that counted, with hysteresis."""
         before = self._state.light if self._state else self._begins[0]
-        if len(self._ratios) < self._settings.looks:
+        ratios = list(self._ratios)
+        if len(ratios) < self._settings.looks:
             return before
-        if middle >= 1.0:
+        if median(ratios[-self._settings.looks :]) >= 1.0:
             return "red"
         if before == "red":
             return "red" if self._clear < self._settings.clear_looks else "green"
-        if middle >= self._settings.amber_at:
+        middle = median(ratios[-self._settings.amber_looks :])
+        if middle >= self._settings.amber_at and len(ratios) >= self._settings.amber_looks:
             return "amber"
         if before == "amber" and middle >= self._settings.clear_below:
             return "amber"

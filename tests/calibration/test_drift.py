@@ -115,6 +115,23 @@ def test_one_disturbed_look_changes_nothing_and_a_camera_put_back_is_green_again
     assert state.light == "green"
 
 
+def test_a_small_move_is_amber_after_a_minute_and_a_few_looks_at_one_are_nothing(
+    frames: list[Grey],
+) -> None:
+    noon = 10 * 3600.0
+    still, moved = (Day(frames, lens_of(CAMERA), 2) for _ in range(2))
+    moved.knock(turn(0.1, (0, 1, 0)))
+    watch = DriftWatch(NAME, SHOP, None, frames[0])
+    at = iter(np.arange(0.0, 400.0, 4.0).tolist())
+    lights = [watch.feed(still.picture(noon), next(at)).light for _ in range(12)]
+    lights += [watch.feed(moved.picture(noon), next(at)).light for _ in range(7)]
+    assert set(lights) == {"green"}
+    for _ in range(9):
+        state = watch.feed(moved.picture(noon), next(at))
+    assert state.light == "amber", state
+    assert "calibrate it again soon" in state.reason
+
+
 def test_a_covered_camera_is_amber_and_one_that_shows_something_else_becomes_red(
     frames: list[Grey],
 ) -> None:
