@@ -31,15 +31,19 @@ from cloud_trainer.export import (
     PARITY_TOLERANCE,
     assert_parity,
     export_networks,
-    onnx_model,
     rounded_to_fp16,
     torch_embeddings,
 )
-from cloud_trainer.holdout import INT8_RANGE_PHOTOS, Eye, Judgement, examine, judge
+from cloud_trainer.holdout import Eye, Judgement, examine, judge, write_int8
 from cloud_trainer.inference import NetworkSession
-from cloud_trainer.quantise import quantise
 from cloud_trainer.scenes import Split, find_scenes, split_by_scene, surroundings
-from cloud_trainer.train import WORKING_SIDE_SHARE, Trained, TrainingPlan, TrainingRun
+from cloud_trainer.train import (
+    WORKING_SIDE_SHARE,
+    Int8Plan,
+    Trained,
+    TrainingPlan,
+    TrainingRun,
+)
 from models.bundle import Bundle, BundleProduct, Golden, Provenance, Quantisation, write_bundle
 from models.catalogue import Catalogue, Photo, Product
 from models.decision import ErrorBudget
@@ -47,7 +51,6 @@ from models.preprocess import Preprocessing
 
 logger = logging.getLogger(__name__)
 
-_INT8_COSTS_AT_MOST = 0.01
 _GOLDEN_CROPS = 8
 _SPLIT = "scenes held out of training; also used for early stopping and to fit the thresholds"
 _SPLIT_REFIT = (
@@ -155,7 +158,7 @@ def make_bundle(job: CategoryJob, folder: Path) -> Bundle:
     for fold, split in enumerate(splits):
         judged.append(train(split, job.plan, f"held-out-{fold + 1}", fold))
         write_progress(folder, {"phase": "judging", "step": fold + 1, "steps": len(splits)})
-        exams.append(examine(judged[-1].network, split, eye, folder))
+        exams.append(examine(judged[-1].network, split, eye, folder, job.plan.int8))
     judgement = judge(exams, job.budget)
     trained = judged[-1]
     if job.plan.refit:
@@ -203,13 +206,14 @@ def _write(
     half = NetworkSession(files.tensorrt).embed(golden.crops)
     assert_parity(reference, half, "ONNX fp16", 10 * PARITY_TOLERANCE)
     networks = {path.name: path for path in (files.fp32, files.tensorrt, files.weights)}
-    int8_costs = judgement.accuracy - judgement.int8_accuracy
-    if int8_costs <= _INT8_COSTS_AT_MOST:
+    tuning = job.plan.int8 if judgement.int8_tuned else None
+    if _worth_it("INT8", judgement, judgement.int8_accuracy, job.plan.int8):
         int8 = folder / "embedder.int8.onnx"
-        quantise(onnx_model(network), eye.crops(eye.spread(split.train, INT8_RANGE_PHOTOS)), int8)
+        write_int8(network, split, eye, int8, tuning)
         networks[int8.name] = int8
-    else:
-        logger.warning("INT8 is not shipped: it costs %.1f points", 100 * int8_costs)
+    typed = judgement.typed_int8_accuracy
+    if typed is not None and _worth_it("INT8 for TensorRT", judgement, typed, job.plan.int8):
+        write_int8(network, split, eye, files.tensorrt, tuning, "tensorrt")
     negatives = [photo for photo in job.photos if photo.negative]
     vectors = eye.vectors(session, split.train, split.train_scenes, negatives)
     today = datetime.datetime.now(datetime.timezone.utc)
@@ -233,6 +237,8 @@ def _write(
             "centroid_accuracy": judgement.accuracy,
             "accepted_share": judgement.thresholds.pairs[0].accepted_share,
             "training_s": round(trained.seconds, 1),
+            "int8_tuned": float(judgement.int8_tuned),
+            "typed_int8_accuracy": judgement.typed_int8_accuracy,
             "notes": "; ".join(judgement.notes),
         },
         quantisation=Quantisation(
@@ -246,6 +252,13 @@ def _write(
         golden=golden,
         replace=job.replace,
     )
+
+
+def _worth_it(name: str, judgement: Judgement, accuracy: float, plan: Int8Plan) -> bool:
+    costs = judgement.accuracy - accuracy
+    if costs > plan.costs_at_most:
+        logger.warning("%s is not shipped: it costs %.1f points", name, 100 * costs)
+    return costs <= plan.costs_at_most
 
 
 def _provenance(job: CategoryJob, split: Split, trained: Trained) -> Provenance:

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,11 @@ from numpy.typing import NDArray
 from cloud_trainer.datasets import PhotoStore
 from cloud_trainer.export import export_networks, onnx_model, rounded_to_fp16
 from cloud_trainer.inference import NetworkSession
-from cloud_trainer.quantise import quantise
+from cloud_trainer.quantisation_aware import tuned_for_int8
+from cloud_trainer.quantise import For, quantise
 from cloud_trainer.scenes import Split
 from cloud_trainer.thresholds import PooledQueries, fit_thresholds
+from cloud_trainer.train import Int8Plan
 from models.bundle import Vectors
 from models.catalogue import Photo
 from models.consensus import consensus
@@ -34,7 +37,8 @@ from models.preprocess import Preprocessing
 logger = logging.getLogger(__name__)
 
 POOL_SIZES = (1, 3, 5)
-INT8_RANGE_PHOTOS = 96
+_RANGE_PHOTOS: Final = 96
+_TUNING_PHOTOS: Final = 384
 _AT_ONCE = 64
 
 
@@ -48,6 +52,8 @@ class Judgement:
         photos: Number of held-out photos.
         accuracy: Share of them whose nearest centroid is the right product.
         int8_accuracy: The same of the networks as INT8.
+        int8_tuned: Whether a network had to be fine-tuned for that.
+        typed_int8_accuracy: The same as INT8 for TensorRT, where that was asked for.
     """
 
     thresholds: Thresholds
@@ -55,6 +61,8 @@ class Judgement:
     photos: int
     accuracy: float
     int8_accuracy: float
+    int8_tuned: bool
+    typed_int8_accuracy: float | None
 
 
 class Eye:
@@ -135,15 +143,19 @@ class Exam:
         photos: Number of photos.
         right: How many of them were nearest to the centroid of the right product.
         int8_right: The same of the network as INT8.
+        int8_tuned: Whether it had to be fine-tuned for that.
+        typed_int8_right: The same as INT8 for TensorRT; ``None`` where that was not asked for.
     """
 
     queries: Mapping[int, PooledQueries]
     photos: int
     right: int
     int8_right: int
+    int8_tuned: bool
+    typed_int8_right: int | None
 
 
-def examine(network: Embedder, split: Split, eye: Eye, folder: Path) -> Exam:
+def examine(network: Embedder, split: Split, eye: Eye, folder: Path, plan: Int8Plan) -> Exam:
     """Examine a network that learned from ``split.train`` on ``split.holdout``.
 
     Args:
@@ -151,6 +163,7 @@ def examine(network: Embedder, split: Split, eye: Eye, folder: Path) -> Exam:
         split: Photos it learned from and photos it did not see; neither empty.
         eye: Looks at them.
         folder: For files that are gone afterwards.
+        plan: What INT8 may cost.
     """
     network = rounded_to_fp16(network)
     with tempfile.TemporaryDirectory(dir=folder) as exported:
@@ -159,16 +172,52 @@ def examine(network: Embedder, split: Split, eye: Eye, folder: Path) -> Exam:
         vectors = eye.vectors(session, split.train, split.train_scenes)
         held_out = eye.embed(session, split.holdout)
         truth = eye.rows(split.holdout)
-        int8 = Path(exported) / "embedder.int8.onnx"
-        range_crops = eye.crops(eye.spread(split.train, INT8_RANGE_PHOTOS))
-        quantise(onnx_model(network), range_crops, int8)
-        as_int8 = eye.embed(NetworkSession(int8), split.holdout)
+        right = _right(held_out, truth, vectors)
+
+        def right_as_int8(tuned: bool, runtime: For = "onnxruntime") -> int:
+            int8 = Path(exported) / "embedder.int8.onnx"
+            write_int8(network, split, eye, int8, plan if tuned else None, runtime)
+            return _right(eye.embed(NetworkSession(int8), split.holdout), truth, vectors)
+
+        tuned = False
+        int8_right = right_as_int8(tuned)
+        if right - int8_right > plan.costs_at_most * len(split.holdout):
+            with_tuning = right_as_int8(tuned=True)
+            tuned = with_tuning > int8_right
+            int8_right = max(int8_right, with_tuning)
         return Exam(
             queries=_pooled(held_out, truth, split.holdout_scenes, vectors),
             photos=len(split.holdout),
-            right=_right(held_out, truth, vectors),
-            int8_right=_right(as_int8, truth, vectors),
+            right=right,
+            int8_right=int8_right,
+            int8_tuned=tuned,
+            typed_int8_right=right_as_int8(tuned, "tensorrt") if plan.for_tensorrt else None,
         )
+
+
+def write_int8(
+    network: Embedder,
+    split: Split,
+    eye: Eye,
+    target: Path,
+    tuning: Int8Plan | None,
+    runtime: For = "onnxruntime",
+) -> None:
+    """Write a network's INT8 file.
+
+    Args:
+        network: The network as it ships, rounded.
+        split: Photos it learned from; ranges are taken from them.
+        eye: Looks at them.
+        target: File to write.
+        tuning: How the network is fine-tuned for it first; ``None`` takes it as it is.
+        runtime: What the file is for.
+    """
+    if tuning is not None:
+        crops = eye.crops(eye.spread(split.train, _TUNING_PHOTOS))
+        network = rounded_to_fp16(tuned_for_int8(network, crops, tuning.tuning_steps))
+    ranges = eye.crops(eye.spread(split.train, _RANGE_PHOTOS))
+    quantise(onnx_model(network), ranges, target, runtime)
 
 
 def judge(exams: Sequence[Exam], budget: ErrorBudget) -> Judgement:
@@ -184,12 +233,15 @@ def judge(exams: Sequence[Exam], budget: ErrorBudget) -> Judgement:
     }
     fit = fit_thresholds(queries, budget)
     photos = sum(exam.photos for exam in exams)
+    typed = [exam.typed_int8_right for exam in exams if exam.typed_int8_right is not None]
     return Judgement(
         thresholds=fit.thresholds,
         notes=fit.notes,
         photos=photos,
         accuracy=sum(exam.right for exam in exams) / photos,
         int8_accuracy=sum(exam.int8_right for exam in exams) / photos,
+        int8_tuned=any(exam.int8_tuned for exam in exams),
+        typed_int8_accuracy=sum(typed) / photos if len(typed) == len(exams) else None,
     )
 
 

@@ -1,9 +1,12 @@
-"""INT8 for ONNX Runtime: static quantisation with ranges from the category's own photos.
+"""INT8 files: static quantisation with ranges from the category's own photos.
 
-The file is U8S8 QDQ, which CPUs with VNNI or the like run about twice as fast as fp32. The inputs
-of convolutions and of residual sums are quantised, per tensor and unsigned, and weights per
-channel. Quantising a convolution's output before its ReLU6 costs accuracy; leaving out the sums
-costs the speed, since the convolutions in front of them then run in fp32.
+Two kinds, since each runtime refuses or crawls on the other's. ONNX Runtime's is U8S8 QDQ, which
+CPUs with VNNI or the like run about twice as fast as fp32. TensorRT's is symmetric S8S8 QDQ with
+biases left in fp32, which its strongly typed networks take as it stands.
+
+The inputs of convolutions and of residual sums are quantised, per tensor, and weights per channel.
+Quantising a convolution's output before its ReLU6 costs accuracy; leaving out the sums costs the
+speed, since the convolutions in front of them then run in fp32.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any, Final, Literal
 
 import numpy as np
 import onnx
@@ -24,6 +28,23 @@ from onnxruntime.quantization import (
 )
 
 from cloud_trainer.export import INPUT_NAME
+
+For = Literal["onnxruntime", "tensorrt"]
+"""The runtime that a file is for."""
+
+_LEFT_OUT: Final = {"OpTypesToExcludeOutputQuantization": ["Conv"]}
+_SCHEMES: Final[dict[For, dict[str, Any]]] = {
+    "onnxruntime": {"activation_type": QuantType.QUInt8, "extra_options": _LEFT_OUT},
+    "tensorrt": {
+        "activation_type": QuantType.QInt8,
+        "extra_options": {
+            **_LEFT_OUT,
+            "ActivationSymmetric": True,
+            "WeightSymmetric": True,
+            "QuantizeBias": False,
+        },
+    },
+}
 
 
 class _Crops(CalibrationDataReader):  # type: ignore[misc]
@@ -69,7 +90,12 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     return plain
 
 
-def quantise(model: onnx.ModelProto, crops: NDArray[np.uint8], target: Path) -> None:
+def quantise(
+    model: onnx.ModelProto,
+    crops: NDArray[np.uint8],
+    target: Path,
+    runtime: For = "onnxruntime",
+) -> None:
     """Write the INT8 version of ``model``.
 
     Args:
@@ -77,6 +103,7 @@ def quantise(model: onnx.ModelProto, crops: NDArray[np.uint8], target: Path) -> 
         crops: Prepared crops to take activation ranges from, shape ``(N, S, S, 3)``, uint8 BGR,
             at least eight.
         target: File to write.
+        runtime: What it is for.
     """
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "fp32.onnx"
@@ -90,8 +117,7 @@ def quantise(model: onnx.ModelProto, crops: NDArray[np.uint8], target: Path) -> 
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=["Conv", "Add"],
                 per_channel=True,
-                activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 calibrate_method=CalibrationMethod.MinMax,
-                extra_options={"OpTypesToExcludeOutputQuantization": ["Conv"]},
+                **_SCHEMES[runtime],
             )

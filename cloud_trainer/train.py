@@ -45,6 +45,21 @@ WORKING_SIDE_SHARE = 1.4
 
 
 @dataclass(frozen=True)
+class Int8Plan:
+    """When INT8 is good enough to ship, and what is done where it is not.
+
+    Attributes:
+        costs_at_most: Share of held-out photos by which it may be worse than fp32.
+        tuning_steps: Where it costs more, steps of quantisation-aware fine-tuning.
+        for_tensorrt: Whether the network for TensorRT is INT8 as well, instead of fp16.
+    """
+
+    costs_at_most: float = 0.01
+    tuning_steps: int = 150
+    for_tensorrt: bool = False
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """Everything that decides a training run besides its photos.
 
@@ -73,6 +88,7 @@ class TrainingPlan:
         patience: Looks without a better result after which training stops.
         checkpoint_every: Steps between two checkpoints; a quarter of a short training's.
         seed: Seed of everything random.
+        int8: When INT8 ships.
     """
 
     network: NetworkShape = field(default_factory=NetworkShape)
@@ -98,6 +114,7 @@ class TrainingPlan:
     patience: int = 3
     checkpoint_every: int = 50
     seed: int = 0
+    int8: Int8Plan = field(default_factory=Int8Plan)
 
     @staticmethod
     def from_json(values: Mapping[str, object]) -> TrainingPlan:
@@ -105,7 +122,8 @@ class TrainingPlan:
         plain = dict(values)
         network = NetworkShape(**dict(plain.pop("network")))  # type: ignore[call-overload]
         augmentation = Augmentation(**dict(plain.pop("augmentation")))  # type: ignore[call-overload]
-        return TrainingPlan(network=network, augmentation=augmentation, **plain)  # type: ignore[arg-type]
+        int8 = Int8Plan(**dict(plain.pop("int8")))  # type: ignore[call-overload]
+        return TrainingPlan(network=network, augmentation=augmentation, int8=int8, **plain)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,9 @@ def train_command(
             min=1, max=10, help="Trainings judged on held-out scenes: more certify smaller errors."
         ),
     ] = TrainingPlan().folds,
+    tensorrt: Annotated[
+        str, typer.Option(help="What TensorRT computes in: fp16, or int8 within a point of fp32.")
+    ] = "fp16",
     licence: Annotated[
         str, typer.Option(help="Licence of the photos, kept in the bundle.")
     ] = "unstated",
@@ -100,6 +103,8 @@ def train_command(
             f"--one-category {one_category!r} cannot name a folder: "
             "leave out slashes and leading dots"
         )
+    if tensorrt not in ("fp16", "int8"):
+        raise WalkoutTrainerError(f"no precision {tensorrt!r} for TensorRT: choose fp16 or int8")
     started = time.monotonic()
     catalogue = load_catalogue(path)
     if categories is not None:
@@ -112,7 +117,10 @@ def train_command(
     catalogue = _with_photos(catalogue, console)
     plan = TrainingPlan()
     network = replace(plan.network, backbone=backbone, input_size_px=input_size_px)  # type: ignore[arg-type]
-    plan = replace(plan, network=network, steps=steps, seed=seed, folds=folds, refit=refit)
+    int8 = replace(plan.int8, for_tensorrt=tensorrt == "int8")
+    plan = replace(
+        plan, network=network, steps=steps, seed=seed, folds=folds, refit=refit, int8=int8
+    )
     budget = ErrorBudget(
         accepted_error=accepted_error, rejected_error=rejected_error, confidence=confidence
     )

@@ -1,9 +1,10 @@
 """A shop's load on this very device: cameras decoded in real time, crops of every frame recognised.
 
-Owns the play and its account. Every camera is a real one (``FileCamera`` behind ``NewestFrame``) on
-a thread of its own; one thread takes the newest frames of all, cuts crops out of them and has them
-recognised in one batch, each crop an item of its own. A frame that a newer one replaces first was
-not kept up with.
+Owns the play and its account. Every camera is a real one (``FileCamera`` behind ``NewestFrame``)
+that is read on a thread of its own; another takes its newest frame, cuts crops out of it and has
+them recognised, each crop an item of its own, as the workers of a shop do. That crops of several
+cameras go together is the recogniser's affair. A frame that a newer one replaces first was not kept
+up with. Crops are cut elsewhere in every frame, so that none is like one before.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -29,7 +32,7 @@ from edge.events import Frame
 Image = NDArray[np.uint8]
 
 _WARM_UP_S: Final = 1.0
-_NOTHING_NEW_S: Final = 0.002
+_WAITS_S: Final = 0.05
 _KEPT_UP_SHARE: Final = 0.99
 _CROP_OF_FRAME: Final = (0.4, 0.22)
 _MOST_CAMERAS: Final = 64
@@ -101,13 +104,20 @@ def play(recogniser: RecognisesMany, video: Path, demand: Demand) -> Sustained:
         video: Of ``demand.fps`` frames a second; played in a loop.
         demand: What is asked.
     """
-    with _cameras(video, demand.cameras) as (cameras, start_s):
-        until_s = time.monotonic() + _WARM_UP_S
-        _look(recogniser, cameras, demand, start_s, lambda: time.monotonic() < until_s)
+    with (
+        _cameras(video, demand.cameras) as (cameras, start_s),
+        ThreadPoolExecutor(demand.cameras, "looking") as lookers,
+    ):
+
+        def look(seconds: float) -> list[float]:
+            end_s = time.monotonic() + seconds
+            each = partial(_look, recogniser, demand.crops_a_frame, start_s, end_s)
+            return [late_ms for some in lookers.map(each, cameras) for late_ms in some]
+
+        look(_WARM_UP_S)
         lost_before = _lost(cameras)
         began_s, cpu_before_s = time.monotonic(), time.process_time()
-        end_s = began_s + demand.seconds
-        late_ms = _look(recogniser, cameras, demand, start_s, lambda: time.monotonic() < end_s)
+        late_ms = look(demand.seconds)
         took_s = time.monotonic() - began_s
         cpu_s = time.process_time() - cpu_before_s
         lost = _lost(cameras) - lost_before
@@ -194,30 +204,23 @@ def _cameras(video: Path, count: int) -> Iterator[tuple[list[NewestFrame], float
 
 def _look(
     recogniser: RecognisesMany,
-    cameras: Sequence[NewestFrame],
-    demand: Demand,
+    crops_a_frame: int,
     start_s: float,
-    goes_on: Callable[[], bool],
+    end_s: float,
+    camera: NewestFrame,
 ) -> list[float]:
-    """Look at newest frames; how late the decisions about each were, ms."""
+    """Look at a camera's newest frames; how late the decisions about each were, ms."""
     late_ms: list[float] = []
-    while goes_on():
-        frames = [frame for camera in cameras if (frame := _newest(camera)) is not None]
-        if not frames:
-            time.sleep(_NOTHING_NEW_S)
+    while time.monotonic() < end_s:
+        try:
+            frame = camera.take(_WAITS_S)
+        except CameraStalledError:
             continue
-        crops = [[crop] for frame in frames for crop in _cut(frame, demand.crops_a_frame)]
-        recogniser.recognise_many(crops)
-        now_s = time.monotonic()
-        late_ms += [(now_s - start_s - frame.captured_at_s) * 1000 for frame in frames]
+        except CameraEndedError:
+            break
+        recogniser.recognise_many([[crop] for crop in _cut(frame, crops_a_frame)])
+        late_ms.append((time.monotonic() - start_s - frame.captured_at_s) * 1000)
     return late_ms
-
-
-def _newest(camera: NewestFrame) -> Frame | None:
-    try:
-        return camera.take(0.0)
-    except (CameraEndedError, CameraStalledError):
-        return None
 
 
 def _cut(frame: Frame, count: int) -> Iterator[Image]:

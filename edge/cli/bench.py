@@ -106,7 +106,7 @@ def bench(
     with _played(video) as shown:
         frame_ms, fps = decode_ms(shown)
         speeds = batch_speeds(opened, embedder, settings.batches, rounds)
-        recogniser = Recogniser([opened], [embedder])
+        recogniser = Recogniser([opened], [embedder], sharing=settings.sharing)
         demand = Demand(cameras, fps, crops, seconds)
         sustained = play(recogniser, shown, demand)
         most, tries = density(recogniser, shown, demand) if find_density else (None, ())

@@ -29,6 +29,7 @@ from edge.matching.judge import judge, locate
 from edge.matching.packtext import settle_by_text, sharpness
 from edge.matching.router import route
 from edge.matching.serving import Serving, ServingSet, serve
+from edge.matching.shared import SharedNetwork, Sharing
 from models.bundle import Bundle, BundleSpaceError
 from models.consensus import consensus
 from models.decision import Decision
@@ -82,6 +83,7 @@ class Recogniser:
         embedders: One network for each embedding space among them.
         read_words: Reads the words on a crop, for reviews that words on the packs could settle;
             it is asked only where a bundle has such words.
+        sharing: How the threads that ask share each network.
 
     Raises:
         MatchingError: There is no bundle, or two are of one category.
@@ -93,6 +95,7 @@ class Recogniser:
         bundles: Iterable[Bundle],
         embedders: Iterable[CropEmbedder],
         read_words: Callable[[Image], Sequence[str]] | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         networks = {embedder.space_id: embedder for embedder in embedders}
         serving = Serving((), {})
@@ -107,6 +110,8 @@ class Recogniser:
             raise MatchingError("nothing can be recognised without a bundle; give at least one")
         self._serving = serving
         self._read_words = read_words
+        self._sharing = sharing or Sharing()
+        self._shared: dict[str, SharedNetwork] = {}
         self._swapping = threading.Lock()
 
     @property
@@ -130,6 +135,7 @@ class Recogniser:
         with self._swapping:
             network = embedder or _network_of(bundle, self._serving.embedders)
             self._serving = self._serving.with_set(serve(bundle, network), network)
+            self._forget_replaced()
 
     def drop(self, category: str) -> None:
         """Let a category's bundle serve no more; recognitions under way finish with it.
@@ -144,6 +150,7 @@ class Recogniser:
                     f"without {category} nothing could be recognised; swap in another bundle first"
                 )
             self._serving = left
+            self._forget_replaced()
 
     def recognise(self, crops: Sequence[Image]) -> Recognition:
         """Recognise one item by all its crops; see ``recognise_many``."""
@@ -180,9 +187,24 @@ class Recogniser:
                 continue
             if preprocessing not in batches:
                 batches[preprocessing] = _prepared(crops, preprocessing)
-            embedder = serving.embedders[served.space_id]
-            by_space[served.space_id] = embedder.embed(batches[preprocessing])
+            network = self._shared_network(serving.embedders[served.space_id])
+            by_space[served.space_id] = network.embed(batches[preprocessing])
         return Embedded(serving, by_space, tuple(crops) if self._read_words else ())
+
+    def _shared_network(self, embedder: CropEmbedder) -> SharedNetwork:
+        shared = self._shared.get(embedder.space_id)
+        if shared is None or shared.network is not embedder:
+            # Two threads may both make one: the later stays, both compute the same.
+            shared = self._shared[embedder.space_id] = SharedNetwork(embedder, self._sharing)
+        return shared
+
+    def _forget_replaced(self) -> None:
+        in_use = self._serving.embedders
+        self._shared = {
+            space: shared
+            for space, shared in self._shared.items()
+            if shared.network is in_use.get(space)
+        }
 
     def decide(self, embedded: Embedded, items: Sequence[Sequence[int]]) -> tuple[Recognition, ...]:
         """Decide about items whose crops are already embedded; they may share crops.

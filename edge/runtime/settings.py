@@ -11,6 +11,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from edge.matching.shared import Sharing
+
 BackendName = Literal[
     "onnxruntime",
     "onnxruntime_cuda",
@@ -39,6 +41,10 @@ class RuntimeSettings(BaseModel):
         cuda_graphs: Whether runs of equal shape are captured once and replayed.
         workspace_mib: What TensorRT may use for trying kernels out, MiB.
         build_timeout_s: A build that takes longer is given up.
+        gather_ms: How long a crop may wait for those of other cameras, to go with them in one
+            batch; worth its while where a batch costs hardly more than a crop.
+        remembered_crops: How many crops are remembered, so that one that is equal to the last
+            pixel is not embedded again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -53,6 +59,8 @@ class RuntimeSettings(BaseModel):
     cuda_graphs: bool = True
     workspace_mib: Annotated[int, Field(ge=16, le=65536)] = 1024
     build_timeout_s: Annotated[float, Field(gt=0)] = 3600.0
+    gather_ms: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    remembered_crops: Annotated[int, Field(ge=0, le=4096)] = 64
 
     @field_validator("batches")
     @classmethod
@@ -60,6 +68,15 @@ class RuntimeSettings(BaseModel):
         if list(batches) != sorted(set(batches)):
             raise ValueError("batches must grow, each named once; write for example [1, 4, 16, 32]")
         return batches
+
+    @property
+    def sharing(self) -> Sharing:
+        """How the threads of a device share each network."""
+        return Sharing(
+            gather_ms=self.gather_ms,
+            most_crops=max(self.batches),
+            remembered_crops=self.remembered_crops,
+        )
 
     @classmethod
     def for_a_person(cls, **fields: object) -> RuntimeSettings:

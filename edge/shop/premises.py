@@ -204,7 +204,9 @@ class Premises:
         # A recording is played again to the same ledger only by the same network.
         wait = self.config.is_recorded
         return Recogniser(
-            self.bundles, open_embedders(self.bundles, runtime, self.config.threads, wait=wait)
+            self.bundles,
+            open_embedders(self.bundles, runtime, self.config.threads, wait=wait),
+            sharing=runtime.sharing,
         )
 
 

@@ -118,8 +118,9 @@ def beside_a_shop(
     with closing(install(settings, folder, configured, clock, software)) as installation:
         bundles = installation.open_bundles()
         networks = open_embedders(bundles, runtime, threads, wait=False)
-        recogniser = Recogniser(bundles, networks) if bundles else None
-        live = LiveRecogniser(recogniser, open_network)
+        sharing = runtime.sharing if runtime else None
+        recogniser = Recogniser(bundles, networks, sharing=sharing) if bundles else None
+        live = LiveRecogniser(recogniser, open_network, sharing)
         updates = Updates(
             settings,
             folder,

@@ -21,6 +21,7 @@ from edge.events import Recognition
 from edge.matching.embedding import CropEmbedder
 from edge.matching.recogniser import Recogniser
 from edge.matching.serving import ServingSet
+from edge.matching.shared import Sharing
 from edge.runtime.base import Embedder
 from edge.runtime.golden import check_golden
 from edge.updates.progress import Counts
@@ -60,12 +61,17 @@ class LiveRecogniser:
     Args:
         recogniser: Recognises; ``None`` until the first bundle comes.
         open_embedder: Opens a bundle's network as this device runs it.
+        sharing: How threads share a network, for the recogniser that comes with the first bundle.
     """
 
     def __init__(
-        self, recogniser: Recogniser | None, open_embedder: Callable[[Bundle], Embedder]
+        self,
+        recogniser: Recogniser | None,
+        open_embedder: Callable[[Bundle], Embedder],
+        sharing: Sharing | None = None,
     ) -> None:
         self._recogniser = recogniser
+        self._sharing = sharing
         self._open_embedder = open_embedder
         self._counting = threading.Lock()
         self._counts: dict[tuple[str, str, str], Counts] = {}
@@ -132,7 +138,7 @@ class LiveRecogniser:
         with self._counting:
             self._counts.pop(_key(bundle), None)
         if self._recogniser is None:
-            self._recogniser = Recogniser([bundle], [network])
+            self._recogniser = Recogniser([bundle], [network], sharing=self._sharing)
         else:
             self._recogniser.swap(bundle, network)
 

@@ -8,6 +8,7 @@ import pytest
 
 from edge.errors import MatchingError
 from edge.matching.recogniser import Recogniser, join
+from edge.matching.shared import Sharing
 from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
 from models.bundle import Bundle, BundleSpaceError
 from tests.edge.bundles import embedder_of, look_at, part_of, with_fields, with_thresholds
@@ -45,6 +46,25 @@ def test_all_crops_of_all_items_are_one_batch(bundle: Bundle) -> None:
     embedder.batches = []
     recogniser.recognise_many([[look_at(bundle, 0, 0)] * 3, [look_at(bundle, 1, 0)]])
     assert embedder.batches == [4]
+
+
+def test_what_a_network_said_of_a_crop_is_remembered_until_another_network_serves(
+    bundle: Bundle,
+) -> None:
+    first, second = (CountingEmbedder.from_bundle(bundle, threads=1) for _ in range(2))
+    assert isinstance(first, CountingEmbedder)
+    assert isinstance(second, CountingEmbedder)
+    recogniser = Recogniser([bundle], [first], sharing=Sharing(remembered_crops=4))
+    first.batches, second.batches = [], []
+    crop = look_at(bundle, 0, 0)
+    decisions = [recogniser.recognise([crop]).decision for _ in range(3)]
+    assert decisions[0] == decisions[1] == decisions[2]
+    assert first.batches == [1]
+    recogniser.swap(bundle, second)
+    served = len(second.batches)
+    recogniser.recognise([crop])
+    assert second.batches[served:] == [1]
+    assert first.batches == [1]
 
 
 def test_items_judged_together_or_alone_come_out_alike(bundle: Bundle) -> None:

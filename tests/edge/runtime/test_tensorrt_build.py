@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import onnx
 import pytest
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
 
+from cloud_trainer.quantise import quantise
 from edge.errors import EmbedderError, RuntimeUnavailableError
 from edge.runtime import tensorrt_build
 from edge.runtime.driver import Gpu
@@ -97,14 +92,6 @@ def test_a_gpu_without_kernels_is_refused_by_name(
         build(trt, _request(bundle, tmp_path, targets=(target,)))
 
 
-class _Crops(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, crops: np.ndarray) -> None:
-        self._left = [crops]
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        return {"crops": self._left.pop()} if self._left else None
-
-
 def _with_typed_network(bundle: Bundle, folder: Path, network: Path) -> Bundle:
     """The bundle with ``network`` as its file for TensorRT."""
     target = folder / "bundle"
@@ -125,27 +112,16 @@ def _with_typed_network(bundle: Bundle, folder: Path, network: Path) -> Bundle:
     return open_bundle(target)
 
 
-def test_a_quantised_network_is_int8_and_builds(
-    trt: ModuleType, bundle: Bundle, tmp_path: Path
+def test_the_int8_network_that_the_trainer_writes_for_tensorrt_is_int8_and_builds(
+    trt: ModuleType, tmp_path: Path
 ) -> None:
+    shipped = open_bundle(_PRETRAINED[0])
     quantised = tmp_path / "int8.onnx"
-    quantize_static(
-        str(bundle.path / EMBEDDER_NAME),
-        str(quantised),
-        _Crops(bundle.golden.crops),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv"],
-        activation_type=QuantType.QInt8,
-        weight_type=QuantType.QInt8,
-        extra_options={
-            "ActivationSymmetric": True,
-            "WeightSymmetric": True,
-            "QuantizeBias": False,
-            "OpTypesToExcludeOutputQuantization": ["Conv"],
-        },
-    )
-    shipped = _with_typed_network(bundle, tmp_path, quantised)
-    request = _request(shipped, tmp_path / "cache")
+    # Copied, since onnx takes no weights from files that have several names.
+    shutil.copytree(shipped.path, tmp_path / "shipped")
+    model = onnx.load(str(tmp_path / "shipped" / EMBEDDER_NAME))
+    quantise(model, shipped.golden.crops, quantised, "tensorrt")
+    request = _request(_with_typed_network(shipped, tmp_path, quantised), tmp_path / "cache")
     assert request.key.precision == "int8"
     _, network = parse(trt, make_log(trt), request.network)
     assert precision_of(trt, network) == "int8"
