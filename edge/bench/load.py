@@ -4,7 +4,8 @@ Owns the play and its account. Every camera is a real one (``FileCamera`` behind
 that is read on a thread of its own; another takes its newest frame, cuts crops out of it and has
 them recognised, each crop an item of its own, as the workers of a shop do. That crops of several
 cameras go together is the recogniser's affair. A frame that a newer one replaces first was not kept
-up with. Crops are cut elsewhere in every frame, so that none is like one before.
+up with. Crops are cut elsewhere in every frame, so that none is like one before, unless they are
+asked to stay where they are, as those of a facing do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -54,12 +55,14 @@ class Demand:
         fps: Frames a second of each; the video's.
         crops_a_frame: Crops cut from every frame.
         seconds: How long, after a second of warming up.
+        still: Whether crops are cut at the same places of every frame.
     """
 
     cameras: int = 4
     fps: float = 15.0
     crops_a_frame: int = 3
     seconds: float = 10.0
+    still: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def play(recogniser: RecognisesMany, video: Path, demand: Demand) -> Sustained:
 
         def look(seconds: float) -> list[float]:
             end_s = time.monotonic() + seconds
-            each = partial(_look, recogniser, demand.crops_a_frame, start_s, end_s)
+            each = partial(_look, recogniser, demand, start_s, end_s)
             return [late_ms for some in lookers.map(each, cameras) for late_ms in some]
 
         look(_WARM_UP_S)
@@ -154,8 +157,7 @@ def density(
     tries: list[Sustained] = []
 
     def keeps_up(cameras: int) -> bool:
-        asked = Demand(cameras, demand.fps, demand.crops_a_frame, demand.seconds)
-        tries.append(play(recogniser, video, asked))
+        tries.append(play(recogniser, video, replace(demand, cameras=cameras)))
         return tries[-1].kept_up
 
     most = most_that(keeps_up, _MOST_CAMERAS)
@@ -204,7 +206,7 @@ def _cameras(video: Path, count: int) -> Iterator[tuple[list[NewestFrame], float
 
 def _look(
     recogniser: RecognisesMany,
-    crops_a_frame: int,
+    demand: Demand,
     start_s: float,
     end_s: float,
     camera: NewestFrame,
@@ -218,18 +220,19 @@ def _look(
             continue
         except CameraEndedError:
             break
-        recogniser.recognise_many([[crop] for crop in _cut(frame, crops_a_frame)])
+        recogniser.recognise_many([[crop] for crop in _cut(frame, demand)])
         late_ms.append((time.monotonic() - start_s - frame.captured_at_s) * 1000)
     return late_ms
 
 
-def _cut(frame: Frame, count: int) -> Iterator[Image]:
-    """Pieces of a frame as large as products are, other ones in each frame."""
+def _cut(frame: Frame, demand: Demand) -> Iterator[Image]:
+    """Pieces of a frame as large as products are."""
+    moved = 0 if demand.still else frame.index
     height, width = frame.image.shape[:2]
     tall, wide = int(height * _CROP_OF_FRAME[0]), int(width * _CROP_OF_FRAME[1])
-    for number in range(count):
-        top = (frame.index * 31 + number * 97) % (height - tall)
-        left = (frame.index * 53 + number * 211) % (width - wide)
+    for number in range(demand.crops_a_frame):
+        top = (moved * 31 + number * 97) % (height - tall)
+        left = (moved * 53 + number * 211) % (width - wide)
         yield frame.image[top : top + tall, left : left + wide]
 
 

@@ -76,6 +76,13 @@ def bench(
     ] = None,
     cameras: Annotated[int, typer.Option(min=1, help="Cameras at once.")] = 4,
     crops: Annotated[int, typer.Option(min=1, help="Crops recognised of every frame.")] = 3,
+    still: Annotated[
+        bool,
+        typer.Option(
+            "--still",
+            help="Crops stay at their places, as a shelf camera's; else none is like one before.",
+        ),
+    ] = False,
     seconds: Annotated[float, typer.Option(min=1, help="How long cameras are played.")] = 10.0,
     rounds: Annotated[int, typer.Option(min=2, help="Rounds of each comparison.")] = 30,
     find_density: Annotated[
@@ -107,7 +114,7 @@ def bench(
         frame_ms, fps = decode_ms(shown)
         speeds = batch_speeds(opened, embedder, settings.batches, rounds)
         recogniser = Recogniser([opened], [embedder], sharing=settings.sharing)
-        demand = Demand(cameras, fps, crops, seconds)
+        demand = Demand(cameras, fps, crops, seconds, still)
         sustained = play(recogniser, shown, demand)
         most, tries = density(recogniser, shown, demand) if find_density else (None, ())
     document: dict[str, Any] = {

@@ -2,7 +2,8 @@
 
 Owns its settings. Batches are of fixed size, because OpenVINO takes a sixth to a third longer where
 the batch is left open: four crops at a time, and the rest one by one, so nothing is filled up.
-bf16 is computed in only where it was asked for; an INT8 network gains nothing from it.
+bf16 is computed in only where it was asked for; an INT8 network gains nothing from it. Threads are
+not pinned: by default each process would put its network on the first core, beside the decoders.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class OpenVinoEmbedder(Embedder):
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         }
         if threads is not None:

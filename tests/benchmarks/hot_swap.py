@@ -3,7 +3,8 @@
 Crops come at a steady pace, as frames do. Meanwhile two networks of full precision take turns: the
 other one is opened and swapped in, again and again, by the very code that a running device does it
 with. Seconds count from when a batch was due to its answer; a batch that falls due while the one
-before it is still at work is lost, as a frame would be.
+before it is still at work is lost, as a frame would be. The pace must leave room: on a machine whose
+longest batches last as long as the pace without any exchange, batches are lost either way.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
     parser.add_argument("--backend", nargs="*", default=["onnxruntime", "openvino"])
     parser.add_argument("--crops", type=int, default=2, help="in a batch")
-    parser.add_argument("--pace", type=float, default=8.0, help="batches a second")
+    parser.add_argument("--pace", type=float, default=5.0, help="batches a second")
     parser.add_argument("--swaps", type=int, default=10)
     asked = parser.parse_args()
     with TemporaryDirectory(prefix="walkout-swap-") as name:

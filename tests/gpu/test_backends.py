@@ -21,6 +21,7 @@ from edge.runtime.tensorrt import TensorRtEmbedder
 from models.bundle import Bundle, open_bundle
 from models.preprocess import prepare_batch
 from tests.edge.runtime.contract import CONTRACT
+from tests.simulators.editions import network_of, with_typed_network
 
 _LEAST_COSINE = {"fp32": 0.9999, "fp16": 0.999, "int8": 0.99}
 _LEAST_OF_ENGINE = 0.9
@@ -53,6 +54,25 @@ def test_embeddings_are_those_of_fp32(
     precision = embedder.describe().precision
     print(f"{backend} {precision}: cosine to fp32 at least {cosines.min():.6f}")
     assert float(cosines.min()) >= _LEAST_COSINE[precision]
+
+
+def test_int8_made_for_tensorrt_is_close_to_fp32(
+    shipped: Bundle, cache: Path, backend: BackendName, reference: Embedder, tmp_path: Path
+) -> None:
+    if backend not in ("tensorrt", "tensorrt_rtx"):
+        return
+    quantise = pytest.importorskip("cloud_trainer.quantise", reason="needs the trainer").quantise
+    quantised = tmp_path / "int8.onnx"
+    quantise(network_of(shipped), shipped.golden.crops, quantised, "tensorrt")
+    typed = with_typed_network(shipped, tmp_path / "typed", quantised)
+    embedder = _opened(typed.path, backend, cache)
+    assert embedder.describe().precision == "int8"
+    crops = shipped.golden.crops
+    cosines = (embedder.embed(crops) * reference.embed(crops)).sum(axis=1)
+    print(f"{backend} int8: cosine to fp32 {cosines.mean():.6f}, at least {cosines.min():.6f}")
+    assert float(cosines.mean()) >= _LEAST_COSINE["int8"]
+    for speed in batch_speeds(typed, embedder, (1, 16, 32), rounds=30):
+        print(f"{backend} int8 batch {speed.batch}: engine {speed.engine_crops_s:.0f} crops/s")
 
 
 def test_embedding_costs_hardly_more_than_the_engine_alone(

@@ -19,16 +19,19 @@ from onnx import TensorProto, helper, numpy_helper
 from cloud_trainer.inference import NetworkSession
 from models.bundle import (
     EMBEDDER_NAME,
+    TRT_NAME,
     WEIGHTS_NAME,
     Bundle,
     BundleProduct,
     Golden,
     Quantisation,
     Vectors,
+    open_bundle,
     write_bundle,
 )
+from models.bundle.folder import record_of
 from models.decision import pool
-from tests.simulators.bundles import crops_of
+from tests.simulators.bundles import crops_of, reseal
 from tests.simulators.photos import sku_of
 
 _PHOTOS = 4
@@ -77,6 +80,31 @@ def write_edition(
         )
 
 
+def network_of(bundle: Bundle) -> onnx.ModelProto:
+    """A bundle's network of full precision, with its weights inside."""
+    with TemporaryDirectory() as folder:
+        # Copied: onnx reads no weights from a file that has another name as well.
+        for name in (EMBEDDER_NAME, WEIGHTS_NAME):
+            if name in bundle.manifest.files:
+                shutil.copyfile(bundle.path / name, Path(folder) / name)
+        return onnx.load(Path(folder) / EMBEDDER_NAME)
+
+
+def with_typed_network(base: Bundle, out: Path, network: Path) -> Bundle:
+    """Write a bundle again with another file for TensorRT.
+
+    Args:
+        base: The bundle.
+        out: Folder of the other one; must not exist.
+        network: The file for TensorRT.
+    """
+    shutil.copytree(base.path, out)
+    shutil.copyfile(network, out / TRT_NAME)
+    record = record_of(out, TRT_NAME).model_dump()
+    reseal(out, lambda document: document["files"].update({TRT_NAME: record}))
+    return open_bundle(out)
+
+
 def _drawn(number: int, category: str) -> BundleProduct:
     return BundleProduct(
         sku=f"new-{sku_of(number)}",
@@ -112,11 +140,7 @@ def _networks(base: Bundle, folder: Path, turn: NDArray[np.float32] | None) -> d
     names = [name for name in (EMBEDDER_NAME, WEIGHTS_NAME) if name in base.manifest.files]
     if turn is None:
         return {name: base.path / name for name in names}
-    for name in names:  # onnx reads no weights that have another name as well
-        shutil.copyfile(base.path / name, folder / name)
-    network = onnx.load(folder / EMBEDDER_NAME)
-    for name in names:
-        (folder / name).unlink()
+    network = network_of(base)
     rng = np.random.default_rng(0)
     for tensor in network.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -25,9 +26,11 @@ class _Counting:
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
+        self.pictures: set[bytes] = set()
 
     def recognise_many(self, items: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
         self.shapes += [item[0].shape for item in items]
+        self.pictures |= {item[0].tobytes() for item in items}
 
 
 def test_every_frame_is_cut_into_as_many_crops_as_asked(video: Path) -> None:
@@ -38,6 +41,24 @@ def test_every_frame_is_cut_into_as_many_crops_as_asked(video: Path) -> None:
     assert done.frames_seen > 0
     assert 0 <= done.late_p50_ms <= done.late_p99_ms < 5000
     assert done.memory_mib > 10
+
+
+def test_crops_that_stay_are_cut_at_the_same_places_of_a_picture_that_stands_still(
+    tmp_path: Path,
+) -> None:
+    standing = tmp_path / "standing.avi"
+    writer = cv2.VideoWriter(str(standing), cv2.VideoWriter.fourcc(*"FFV1"), FPS, (640, 360))
+    picture = np.random.default_rng(0).integers(0, 256, (360, 640, 3)).astype(np.uint8)
+    for _ in range(30):
+        writer.write(picture)
+    writer.release()
+    numbers = {}
+    for still in (True, False):
+        counting = _Counting()
+        play(counting, standing, Demand(cameras=1, fps=FPS, seconds=1.0, still=still))
+        numbers[still] = len(counting.pictures)
+    assert numbers[True] == 3
+    assert numbers[False] > 10
 
 
 def test_decoding_alone_is_told_with_the_videos_rate(video: Path) -> None:

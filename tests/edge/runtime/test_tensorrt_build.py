@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -30,9 +29,9 @@ from edge.runtime.tensorrt_build import (
     typed_precision,
 )
 from edge.runtime.tensorrt_child import build_in_child
-from models.bundle import EMBEDDER_NAME, TRT_NAME, WEIGHTS_NAME, Bundle, open_bundle
-from models.bundle.folder import record_of
-from tests.simulators.bundles import make_bundle, reseal
+from models.bundle import EMBEDDER_NAME, WEIGHTS_NAME, Bundle, open_bundle
+from tests.simulators.bundles import make_bundle
+from tests.simulators.editions import network_of, with_typed_network
 
 _PRETRAINED = sorted(
     path.parent
@@ -92,36 +91,14 @@ def test_a_gpu_without_kernels_is_refused_by_name(
         build(trt, _request(bundle, tmp_path, targets=(target,)))
 
 
-def _with_typed_network(bundle: Bundle, folder: Path, network: Path) -> Bundle:
-    """The bundle with ``network`` as its file for TensorRT."""
-    target = folder / "bundle"
-    target.mkdir()
-    for file in bundle.path.rglob("*"):
-        if file.is_file():
-            copy = target / file.relative_to(bundle.path)
-            copy.parent.mkdir(exist_ok=True)
-            copy.write_bytes(file.read_bytes())
-    (target / TRT_NAME).write_bytes(network.read_bytes())
-
-    def ship(document: dict[str, object]) -> None:
-        files = document["files"]
-        assert isinstance(files, dict)
-        files[TRT_NAME] = record_of(target, TRT_NAME).model_dump()
-
-    reseal(target, ship)
-    return open_bundle(target)
-
-
 def test_the_int8_network_that_the_trainer_writes_for_tensorrt_is_int8_and_builds(
     trt: ModuleType, tmp_path: Path
 ) -> None:
     shipped = open_bundle(_PRETRAINED[0])
     quantised = tmp_path / "int8.onnx"
-    # Copied, since onnx takes no weights from files that have several names.
-    shutil.copytree(shipped.path, tmp_path / "shipped")
-    model = onnx.load(str(tmp_path / "shipped" / EMBEDDER_NAME))
-    quantise(model, shipped.golden.crops, quantised, "tensorrt")
-    request = _request(_with_typed_network(shipped, tmp_path, quantised), tmp_path / "cache")
+    quantise(network_of(shipped), shipped.golden.crops, quantised, "tensorrt")
+    typed = with_typed_network(shipped, tmp_path / "typed", quantised)
+    request = _request(typed, tmp_path / "cache")
     assert request.key.precision == "int8"
     _, network = parse(trt, make_log(trt), request.network)
     assert precision_of(trt, network) == "int8"
@@ -131,7 +108,7 @@ def test_the_int8_network_that_the_trainer_writes_for_tensorrt_is_int8_and_build
 def test_a_network_of_another_precision_than_promised_is_refused(
     trt: ModuleType, bundle: Bundle, tmp_path: Path
 ) -> None:
-    shipped = _with_typed_network(bundle, tmp_path, bundle.path / EMBEDDER_NAME)
+    shipped = with_typed_network(bundle, tmp_path / "typed", bundle.path / EMBEDDER_NAME)
     request = _request(shipped, tmp_path / "cache")
     assert typed_precision(request.network) == "fp16"
     with pytest.raises(EmbedderError, match="computes in fp32 where fp16 was promised"):
