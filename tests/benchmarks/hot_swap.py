@@ -3,8 +3,8 @@
 Crops come at a steady pace, as frames do. Meanwhile two networks of full precision take turns: the
 other one is opened and swapped in, again and again, by the very code that a running device does it
 with. Seconds count from when a batch was due to its answer; a batch that falls due while the one
-before it is still at work is lost, as a frame would be. The pace must leave room: on a machine whose
-longest batches last as long as the pace without any exchange, batches are lost either way.
+before it is still at work is lost, as a frame would be. The pace must leave room: where the longest
+batches last as long as the pace without any exchange, batches are lost either way.
 """
 
 from __future__ import annotations
