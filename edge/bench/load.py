@@ -4,8 +4,8 @@ Owns the play and its account. Every camera is a real one (``FileCamera`` behind
 that is read on a thread of its own; another takes its newest frame, cuts crops out of it and has
 them recognised, each crop an item of its own, as the workers of a shop do. That crops of several
 cameras go together is the recogniser's affair. A frame that a newer one replaces first was not kept
-up with. Crops are cut elsewhere in every frame, so that none is like one before, unless they are
-asked to stay where they are, as those of a facing do.
+up with. Crops are cut elsewhere in every frame and for every camera, so that none is like another,
+unless they are asked to stay where they are, as those of a facing do.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ def play(recogniser: RecognisesMany, video: Path, demand: Demand) -> Sustained:
         def look(seconds: float) -> list[float]:
             end_s = time.monotonic() + seconds
             each = partial(_look, recogniser, demand, start_s, end_s)
-            return [late_ms for some in lookers.map(each, cameras) for late_ms in some]
+            numbered = lookers.map(each, cameras, range(demand.cameras))
+            return [late_ms for some in numbered for late_ms in some]
 
         look(_WARM_UP_S)
         lost_before = _lost(cameras)
@@ -210,6 +211,7 @@ def _look(
     start_s: float,
     end_s: float,
     camera: NewestFrame,
+    number: int,
 ) -> list[float]:
     """Look at a camera's newest frames; how late the decisions about each were, ms."""
     late_ms: list[float] = []
@@ -220,17 +222,18 @@ def _look(
             continue
         except CameraEndedError:
             break
-        recogniser.recognise_many([[crop] for crop in _cut(frame, demand)])
+        recogniser.recognise_many([[crop] for crop in _cut(frame, demand, number)])
         late_ms.append((time.monotonic() - start_s - frame.captured_at_s) * 1000)
     return late_ms
 
 
-def _cut(frame: Frame, demand: Demand) -> Iterator[Image]:
-    """Pieces of a frame as large as products are."""
+def _cut(frame: Frame, demand: Demand, camera: int) -> Iterator[Image]:
+    """Pieces of a frame as large as products; other ones for each camera: all play one video."""
     moved = 0 if demand.still else frame.index
     height, width = frame.image.shape[:2]
     tall, wide = int(height * _CROP_OF_FRAME[0]), int(width * _CROP_OF_FRAME[1])
-    for number in range(demand.crops_a_frame):
+    first = camera * demand.crops_a_frame
+    for number in range(first, first + demand.crops_a_frame):
         top = (moved * 31 + number * 97) % (height - tall)
         left = (moved * 53 + number * 211) % (width - wide)
         yield frame.image[top : top + tall, left : left + wide]
