@@ -25,6 +25,7 @@ from tests.edge.shop.devices import split
 from tests.edge.shop.running import Device, running
 
 STORE = "shop-3"
+OUTAGE_S = 60.0
 SHELF_DEVICES = {"shelf-a": ("shelf-1",), "shelf-b": ("shelf-2",)}
 
 
@@ -152,6 +153,28 @@ def test_what_goes_away_for_a_while_is_said_loudly_and_changes_no_receipt(
     assert shop.written("interaction_recorded") == events.total()
     assert shop.kept_for_hub("shelf-b") == ["acknowledged"] * events["shelf-2"]
     assert shop.kept_for_hub("shelf-a") == ["acknowledged"] * events["shelf-1"]
+
+
+def test_a_broker_that_is_down_for_a_minute_costs_no_event_and_changes_no_receipt(
+    two_shelf_shop: Path, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    alone = replay(open_premises(load_config(two_shelf_shop), two_shelf_shop), tmp_path / "alone")
+    with ExitStack() as opened:
+        shop = Shopful(tmp_path / "shop", opened)
+        split(two_shelf_shop, shop.folder, mosquitto.port, SHELF_DEVICES)
+        devices = {name: shop.start(name) for name in (*SHELF_DEVICES, "hub")}
+        hub = devices["hub"]
+        hub.said("c-1 bound")
+        mosquitto.kill()
+        down_until_s = time.monotonic() + OUTAGE_S
+        for name in SHELF_DEVICES:
+            hub.said(f"device {name} is silent: no answer")
+        hub.said("c-2 closed")
+        time.sleep(max(0.0, down_until_s - time.monotonic()))
+        assert shop.written("receipt_issued") == 0, "a receipt without what the devices saw"
+        mosquitto.start()
+        assert [each.ended() for each in devices.values()] == [0, 0, 0]
+    assert quantities(shop.ledger()) == quantities(fold(alone.entries))
 
 
 @pytest.mark.parametrize(

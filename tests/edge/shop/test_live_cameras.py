@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from edge.shop.replay import LEDGER_NAME
 from tests.edge.shop.running import Device, running
 from tests.simulators.rtsp import RtspServer, free_port, rtsp_server
 
+OUTAGE_S = 60.0
 SIZE = ("--width", "320", "--height", "180", "--gop", "15")
 SOON = {
     "stall_after_s": 1,
@@ -107,6 +109,9 @@ def test_cameras_that_come_late_or_go_away_are_loud_and_come_back_by_themselves(
             _freeze(device, overhead)
         # Its plug is pulled.
         is_loud(device, "shelf-1", "lost")
+        time.sleep(OUTAGE_S)
+        assert any("camera shelf-1 is lost" in each for each in reasons(device))
+        assert device.asked("healthz")["ok"]
         with rtsp_server(*SIZE, port=shelf_port):
             is_well(device)
             assert [each["session"] for each in device.asked("api/v1/state")["baskets"]] == ["c-1"]
