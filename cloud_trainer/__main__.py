@@ -24,6 +24,7 @@ from cloud_trainer.cli import (
     software,
     tokens,
     train,
+    words,
 )
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ for group in (
     train,
     evaluate,
     enrol,
+    words,
     keys,
     publish,
     rollout,

@@ -12,6 +12,7 @@ import typer
 from cloud_trainer.errors import WalkoutTrainerError
 from models.bundle import BundleError
 from models.catalogue import CatalogueError
+from models.packtext import PackTextError
 from models.photos import PhotoError
 from web.errors import WebError
 
@@ -42,7 +43,14 @@ def plain_errors(
     def wrapped(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Returned:
         try:
             return command(*args, **kwargs)
-        except (WalkoutTrainerError, WebError, CatalogueError, BundleError, PhotoError) as err:
+        except (
+            WalkoutTrainerError,
+            WebError,
+            CatalogueError,
+            BundleError,
+            PhotoError,
+            PackTextError,
+        ) as err:
             fail(str(err))
         except OSError as err:
             fail(f"{err.filename or 'the system'}: {err.strerror or err}")

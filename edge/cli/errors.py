@@ -11,6 +11,7 @@ import typer
 
 from edge.errors import WalkoutEdgeError
 from models.bundle import BundleError
+from models.packtext import PackTextError
 from web.errors import WebError
 
 PROGRAM = "walkout-edge"
@@ -40,7 +41,7 @@ def plain_errors(
     def wrapped(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Returned:
         try:
             return command(*args, **kwargs)
-        except (WalkoutEdgeError, WebError, BundleError) as err:
+        except (WalkoutEdgeError, WebError, BundleError, PackTextError) as err:
             fail(str(err))
         except OSError as err:
             fail(f"{err.filename or 'the system'}: {err.strerror or err}")

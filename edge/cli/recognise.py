@@ -22,10 +22,10 @@ from edge.errors import NothingRecognisedError
 from edge.matching.recogniser import Recogniser
 from edge.recognise import Result, Sampling, recognise_sources
 from edge.runtime.opening import open_embedders
-from edge.runtime.packtext import PackTextReader
 from edge.runtime.settings import RuntimeSettings
 from edge.sources import SetAside, Source, find_sources
 from models.bundle import Bundle, open_bundle
+from models.packtext import PackTextReader
 
 _STYLE = {"accept": "green", "review": "yellow", "reject": "red"}
 _PLAIN_WIDTH = 160

@@ -2,7 +2,7 @@
 
 Owns how words vote. Only words that some of the candidates carry and others do not can tell them
 apart; a word that OCR got wrong in one letter still counts. Who reads the words is somebody else's
-matter (``edge.runtime.packtext``). Pure.
+matter (``models.packtext``). Pure.
 
 Thresholds are fitted without pack text, so words settle only what TL and TH left open, only between
 candidates whose words are all known, and against what the picture says only with two words.
@@ -10,8 +10,6 @@ candidates whose words are all known, and against what the picture says only wit
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -22,8 +20,8 @@ from numpy.typing import NDArray
 
 from edge.matching.judge import Located, heed_negatives
 from models.decision import Decision
+from models.packtext import normalised_words
 
-_SHORTEST_WORD: Final = 3
 _SHORTEST_MISREAD: Final = 5
 _WORDS_AGAINST_THE_PICTURE: Final = 2
 
@@ -39,20 +37,6 @@ class Vote:
 
     winner: str | None
     words: Mapping[str, tuple[str, ...]]
-
-
-def normalised_words(texts: Iterable[str]) -> frozenset[str]:
-    """Words as they are compared: lower case, without accents, of three letters or more.
-
-    Args:
-        texts: Lines as read or as listed; split at whatever is no letter or digit.
-    """
-    words: set[str] = set()
-    for text in texts:
-        plain = unicodedata.normalize("NFKD", text.casefold())
-        letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
-        words.update(re.findall(r"[^\W_]+", letters))
-    return frozenset(word for word in words if len(word) >= _SHORTEST_WORD)
 
 
 def vote(

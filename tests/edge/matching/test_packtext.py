@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.matching.packtext import normalised_words, sharpness, vote
+from edge.matching.packtext import sharpness, vote
 from edge.matching.recogniser import Recogniser
 from models.bundle import Bundle
+from models.packtext import normalised_words
 from tests.edge.bundles import embedder_of, look_at, with_thresholds
 
 PACKS = {

@@ -8,9 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.errors import RuntimeUnavailableError
-from edge.matching.packtext import normalised_words
-from edge.runtime.packtext import PackTextReader
+from models.packtext import PackTextError, PackTextReader, normalised_words
 
 if find_spec("rapidocr_onnxruntime"):
 
@@ -26,5 +24,5 @@ if find_spec("rapidocr_onnxruntime"):
 else:
 
     def test_a_missing_extra_is_an_error_that_names_it() -> None:
-        with pytest.raises(RuntimeUnavailableError, match=r"walkout\[packtext\]"):
+        with pytest.raises(PackTextError, match=r"walkout\[packtext\]"):
             PackTextReader()

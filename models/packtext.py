@@ -1,37 +1,57 @@
-"""Reading the words on a pack: PP-OCR by RapidOCR, an optional extra.
+"""Reading the words on a pack, by trainer and device alike: PP-OCR by RapidOCR, an optional extra.
 
-Slow beside an embedding (a good part of a second on a CPU), so it is asked only about reviews that
-words could settle.
+Slow beside an embedding (a good part of a second on a CPU), so a device asks only about reviews
+that words could settle, and the trainer reads a few photos of each product once.
 """
 
 from __future__ import annotations
 
 import importlib
+import re
+import unicodedata
+from collections.abc import Iterable
 from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import RuntimeUnavailableError
-
 _LEAST_CONFIDENCE: Final = 0.6
 # Small print on a crop of some hundred pixels is found better enlarged.
 _READ_AT_PX: Final = 640
+_SHORTEST_WORD: Final = 3
+
+
+class PackTextError(Exception):
+    """Words cannot be read here."""
+
+
+def normalised_words(texts: Iterable[str]) -> frozenset[str]:
+    """Words as they are compared: lower case, without accents, of three letters or more.
+
+    Args:
+        texts: Lines as read or as listed; split at whatever is no letter or digit.
+    """
+    words: set[str] = set()
+    for text in texts:
+        plain = unicodedata.normalize("NFKD", text.casefold())
+        letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
+        words.update(re.findall(r"[^\W_]+", letters))
+    return frozenset(word for word in words if len(word) >= _SHORTEST_WORD)
 
 
 class PackTextReader:
     """Reads words on crops.
 
     Raises:
-        RuntimeUnavailableError: The extra is not installed.
+        PackTextError: The extra is not installed.
     """
 
     def __init__(self) -> None:
         try:
             rapidocr = importlib.import_module("rapidocr_onnxruntime")
         except ImportError as err:
-            raise RuntimeUnavailableError(
+            raise PackTextError(
                 "reading pack text needs RapidOCR: pip install 'walkout[packtext]'"
             ) from err
         self._ocr: Any = rapidocr.RapidOCR()
