@@ -27,6 +27,7 @@ _BESIDE_M: Final = 0.015  # how far from the middle of its column a piece stands
 _MORE_WOULD_FIT: Final = 0.4
 _TOO_DEEP: Final = 0.005
 _UNSEEN: Final = 0.6  # a column in whose front nothing is seen
+_MISSED: Final = 0.4  # a column in whose front nothing is seen, though so many must be in use
 _FRONT_M: Final = 0.02  # from the fixture's front to the first row
 _FRONT_PIECE_M: Final = 0.05
 _SAME: Final = 0.6
@@ -114,13 +115,16 @@ def fronts(view: FacingsView, change: Change, shown: Picture) -> tuple[Standing,
     return tuple(found)
 
 
-def layouts(facing: Facing, seen: Sequence[Standing], width_m: float) -> tuple[Layout, ...]:
+def layouts(
+    facing: Facing, seen: Sequence[Standing], width_m: float, pieces: int
+) -> tuple[Layout, ...]:
     """The ways in which a facing's goods may stand.
 
     Args:
         facing: The facing.
         seen: Pieces that stand foremost.
         width_m: How wide they are.
+        pieces: How many are believed to have stood on the facing.
     """
     found: list[Layout] = []
     for columns in range(1, facing.capacity + 1):
@@ -134,8 +138,11 @@ def layouts(facing: Facing, seen: Sequence[Standing], width_m: float) -> tuple[L
             weight *= float(np.exp(-0.5 * (beside_m / _BESIDE_M) ** 2) + 0.1)
         if facing.width_m / (columns + 1) > width_m + 0.03:
             weight *= _MORE_WOULD_FIT
-        weight *= _UNSEEN ** max(0, columns - len(seen))
-        found.append(Layout(columns, facing.capacity // columns, weight))
+        rows = facing.capacity // columns
+        needed = min(columns, -(-pieces // rows))
+        weight *= _UNSEEN ** max(0, columns - max(needed, len(seen)))
+        weight *= _MISSED ** max(0, needed - len(seen))
+        found.append(Layout(columns, rows, weight))
     total = sum(each.weight for each in found)
     if not total:
         return (Layout(1, facing.capacity, 1.0),)
@@ -161,6 +168,30 @@ def by_column(facing: Facing, seen: Sequence[Standing], layout: Layout) -> tuple
     return (first, *(found[column] for column in sorted(found)))
 
 
+def left_by_layout(
+    facing: Facing,
+    seen: Sequence[Standing],
+    options: Sequence[Layout],
+    pitch_m: float,
+    pieces: int,
+) -> NDArray[np.float64]:
+    """The same as ``left_in_column``, for all ways in which a facing's goods may stand.
+
+    Args:
+        facing: The facing.
+        seen: Pieces that stand foremost somewhere, that of the change first.
+        options: How the goods may stand.
+        pitch_m: Distance of the rows.
+        pieces: How many are believed to have stood on the facing.
+    """
+    held = np.zeros(max(each.rows for each in options))
+    for each in options:
+        room = float(each.room_for(np.array([pitch_m]), facing.depth_m, seen[0].w_m)[0])
+        mine = left_in_column(by_column(facing, seen, each), each, pitch_m, pieces)
+        held[: len(mine)] += each.weight * room * mine
+    return np.asarray(held / held.sum())
+
+
 def left_in_column(
     seen: Sequence[Standing], layout: Layout, pitch_m: float, pieces: int
 ) -> NDArray[np.float64]:
@@ -180,20 +211,26 @@ def left_in_column(
         for each in seen
     ]
     any_number = np.full(rooms[0], 1 / rooms[0])
-    known = _by_stock(rooms[0], rooms[1:], pieces)
+    known = _by_stock(rooms[0], rooms[1:], layout, pieces)
     if known is None:
         return any_number
     return (1 - _STOCK_WRONG) * known + _STOCK_WRONG * any_number
 
 
-def _by_stock(room: int, others: Sequence[int], pieces: int) -> NDArray[np.float64] | None:
+def _by_stock(
+    room: int, others: Sequence[int], layout: Layout, pieces: int
+) -> NDArray[np.float64] | None:
     """How many pieces a column holds when all columns together hold so many.
 
-    Every way to fill the columns behind their front rows is as likely as any other.
+    Every way to fill the columns behind their front rows is as likely as any other; a column in
+    which nothing was seen is empty, or what stands in it was not known again.
     """
     ways = np.ones(1)
     for other in others:
         ways = np.convolve(ways, np.append(0.0, np.ones(other)))
+    unseen = np.append(1.0, np.full(layout.rows, _UNSEEN / layout.rows))
+    for _ in range(layout.columns - len(others) - 1):
+        ways = np.convolve(ways, unseen)
     left = pieces - np.arange(1, room + 1)
     held = np.where((left >= 0) & (left < len(ways)), ways[np.clip(left, 0, len(ways) - 1)], 0.0)
     return held / held.sum() if held.any() else None

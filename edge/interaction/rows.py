@@ -11,6 +11,7 @@ how many it held follows from its first row and from the stock of the facing too
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from calibration.planogram import Facing
 from edge.interaction.above import CELL_M, Above, Mask, alike_aside, from_above
-from edge.interaction.columns import Layout, Standing, by_column, fronts, layouts, left_in_column
+from edge.interaction.columns import Layout, Standing, by_column, fronts, layouts, left_by_layout
 from edge.interaction.compare import Change
 from edge.interaction.facings import FacingsView
 from edge.interaction.lengths import (
@@ -58,19 +59,26 @@ class RowPitch:
 
     Attributes:
         likelihood: Of what was seen, for each length and each distance, ``(L, P)``.
+        least_m2: The least of its board that a piece has covered, seen straight from above.
     """
 
     likelihood: NDArray[np.float64]
+    least_m2: float = math.inf
 
     @classmethod
     def unknown(cls) -> RowPitch:
         """Nothing seen yet."""
         return cls(np.ones((len(LENGTHS_M), len(_PITCHES_M))))
 
-    def and_seen(self, likelihood: NDArray[np.float64]) -> RowPitch:
-        """With another change."""
+    @property
+    def is_known(self) -> bool:
+        """Whether any change was seen before."""
+        return math.isfinite(self.least_m2)
+
+    def and_seen(self, likelihood: NDArray[np.float64], piece_m2: float) -> RowPitch:
+        """With another change, of which each piece covered so much of the board."""
         both = self.likelihood * (likelihood / max(float(likelihood.max()), 1e-12) + 0.02)
-        return RowPitch(both / both.max())
+        return RowPitch(both / both.max(), min(self.least_m2, piece_m2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +88,12 @@ class Counted:
     Attributes:
         numbers: How likely each number is, likeliest first; shares sum to 1.
         pitch: What is known about the rows' distance with this change.
+        part: How much of the board all of it covered, against the least that a piece did before.
     """
 
     numbers: tuple[tuple[int, float], ...]
     pitch: RowPitch
+    part: float = 1.0
 
 
 def count(
@@ -113,31 +123,31 @@ def count(
     without, _, seen = from_above(view, change, bare, facing.depth_m + 0.35)
     if not inside.any():
         return Counted(((1, 1.0),), pitch)
-    foremost = fronts(view, change, shown)
-    options = layouts(facing, foremost, max(change.width_m, _LEAST_PITCH_M))
+    standing = fronts(view, change, shown)
+    options = layouts(facing, standing, max(change.width_m, _LEAST_PITCH_M), pieces)
     again_m = repeats_after(with_object, inside, max(change.width_m, _LEAST_PITCH_M))
     nearest_m = max(_LEAST_PITCH_M, _HARDLY_NEARER * (again_m or 0.0))
     behind = rows_behind(with_object, without, inside, seen, facing.depth_m, nearest_m)
     likeliest = max(options, key=lambda each: each.weight)
-    foremost = by_column(facing, foremost, likeliest)
-    staggered = _fits_staggered(change, foremost)
+    staggered = _fits_staggered(change, by_column(facing, standing, likeliest))
     belief = _belief(options, facing, change, pitch, 0.0) * staggered
     long_as = fits_length(inside, seen, change.width_m, _PITCHES_M, len(_PRIOR), again_m)
-    weights = np.array(_PRIOR)[:, None, None]
+    prior = np.array(_PRIOR)[:, None, None]
+    joint = prior * long_as
     if vanished:
-        usual = np.array(_PRIOR)[:, None, None] * long_as * belief
-        pitch_m = float(_PITCHES_M[usual.sum(axis=(0, 1)).argmax()])
-        held = left_in_column(foremost, likeliest, pitch_m, pieces)
-        weights = weights * _emptied(held, _hidden(seen))[:, None]
-    joint = weights * long_as
-    emptied = (joint * _normalised(belief)).sum(axis=(1, 2))
-    if not behind:
-        return Counted(_shares(emptied), pitch.and_seen(joint.sum(axis=0)))
-    belief = _normalised(_belief(options, facing, change, pitch, behind[0]) * staggered)
-    seen_as = np.stack([_fits(behind, number) for number in range(1, len(_PRIOR) + 1)])
-    joint = np.array(_PRIOR)[:, None, None] * seen_as[:, None] * long_as
-    weights = (joint * belief).sum(axis=(1, 2)) + _SPURIOUS * emptied
-    return Counted(_shares(weights), pitch.and_seen(joint.sum(axis=0)))
+        pitch_m = float(_PITCHES_M[(joint * belief).sum(axis=(0, 1)).argmax()])
+        held = left_by_layout(facing, standing, options, pitch_m, pieces)
+        joint = joint * _emptied(held, _hidden(seen))[:, None]
+    weights = (joint * _normalised(belief)).sum(axis=(1, 2))
+    if behind:
+        belief = _normalised(_belief(options, facing, change, pitch, behind[0]) * staggered)
+        seen_as = np.stack([_fits(behind, number) for number in range(1, len(_PRIOR) + 1)])
+        joint = prior * seen_as[:, None] * long_as
+        weights = (joint * belief).sum(axis=(1, 2)) + _SPURIOUS * weights
+    numbers = _shares(weights)
+    covered_m2 = float(np.count_nonzero(inside)) * CELL_M**2
+    known = pitch.and_seen(joint.sum(axis=0), covered_m2 / numbers[0][0])
+    return Counted(numbers, known, covered_m2 / pitch.least_m2 if pitch.is_known else 1.0)
 
 
 def rows_behind(

@@ -19,11 +19,13 @@ from edge.interaction.usual import distance_to
 from models.decision import Outcome
 
 _ALIKE: Final = 0.58
+_HARDLY_A_PIECE: Final = 0.6
 _UNLIKE: Final = 0.55
 _LEAD: Final = 0.10
 _STRAY_LEAD: Final = 0.06
 _TWIN: Final = 0.72
 _COLOURS_ALONE: Final = 0.55  # colours that a facing has too are a hint, no more
+_ALL_BACK: Final = 0.1  # as much less a product fits of which as many pieces have come as went
 _DISTANCE_WEIGHT: Final = 0.8
 _ABOUT_AS_NEAR: Final = 0.1
 _USUALLY_WITHIN: Final = 0.15  # of how far its pieces usually are, a piece of a product is
@@ -42,6 +44,7 @@ class Sight:
         u_m: Where along the front.
         direction: Whether goods went or came.
         numbers: How likely each number of pieces is, likeliest first; shares sum to 1.
+        part: How large it is against the smallest piece of the facing's own that was seen before.
         looks: How alike the object is to goods of each SKU seen on these shelves, 0 to 1.
         own_colours: How much of its colours the facing's goods have too; ``None`` when they were
             not seen.
@@ -56,6 +59,7 @@ class Sight:
     u_m: float
     direction: Direction
     numbers: tuple[tuple[int, float], ...] = ((1, 1.0),)
+    part: float = 1.0
     looks: Mapping[str, float] = field(default_factory=dict)
     own_colours: float | None = None
     twin: float = 0.0
@@ -91,10 +95,25 @@ def judge(sight: Sight, stock: LiveStock) -> Verdict | None:
     """What a sight means given what stands where; ``None`` when nothing was taken or put back."""
     if sight.direction == "unclear":
         return None
+    if sight.direction == "vanished" and _is_no_piece(sight, stock):
+        return None
     verdict = _taken(sight, stock) if sight.direction == "vanished" else _put_back(sight, stock)
     if sight.doubts and verdict.outcome == "accept":
         return _asked(verdict, "; ".join(sight.doubts))
     return verdict
+
+
+def _is_no_piece(sight: Sight, stock: LiveStock) -> bool:
+    """Whether what vanished is neither large enough for a piece nor looks like one.
+
+    The shadow of a hand or what compression left of it stays in a picture now and then.
+    """
+    alike = sight.looks.get(stock.belongs[sight.facing], 1.0)
+    return (
+        alike < _ALIKE
+        and sight.part < _HARDLY_A_PIECE
+        and not stock.strays_at(sight.facing, sight.u_m)
+    )
 
 
 def _taken(sight: Sight, stock: LiveStock) -> Verdict:
@@ -207,13 +226,17 @@ def _may_be_known(sight: Sight, own: str, stock: LiveStock) -> bool:
 
 
 def _scores(sight: Sight, stock: LiveStock) -> dict[str, float]:
-    """How well the object fits what it may be: the facing's own goods, and what is out.
+    """How well the object fits what it may be: the facing's own goods, and what is out or was.
 
     Looks speak for a product. Against it speaks how much further it is for the recogniser than its
     nearest product, or than pieces of the product usually are.
     """
     own = stock.belongs[sight.facing]
-    looks = {sku: sight.looks[sku] for sku in stock.out if sku in sight.looks}
+    looks = {
+        sku: sight.looks[sku] - (0.0 if sku in stock.out else _ALL_BACK)
+        for sku in sorted({*stock.out, *stock.ever_out})
+        if sku in sight.looks
+    }
     by_colour = min(sight.own_colours or 0.0, _COLOURS_ALONE)
     by_twin = sight.twin if sight.twin >= _TWIN else 0.0
     looks[own] = max(sight.looks.get(own, 0.0), by_colour, by_twin)

@@ -291,6 +291,7 @@ class ShelfWatch:
             u_m=change.u_m,
             direction=change.direction,
             numbers=counted.numbers,
+            part=counted.part,
             looks=shelves.gallery.alike(look),
             own_colours=palette.holds(look, crops.work_pixels) if palette is not None else None,
             twin=twin(self.view, change, frame.image, self._picture.settled)

@@ -60,6 +60,8 @@ class LiveStock:
         pieces: Pieces of its own SKU on each facing; never below 0.
         strays: Pieces that belong elsewhere, oldest first.
         out: Pieces of each SKU that were taken and not put back.
+        ever_out: SKUs of which a piece was ever taken. Where staff restock, what is put back is
+            not what was taken, and pieces may be out though as many have come as went.
     """
 
     belongs: Mapping[str, str]
@@ -67,6 +69,7 @@ class LiveStock:
     pieces: Mapping[str, int]
     strays: tuple[Stray, ...] = ()
     out: Mapping[str, int] = field(default_factory=dict)
+    ever_out: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, planogram: Planogram) -> LiveStock:
@@ -92,14 +95,19 @@ class LiveStock:
         sku = self.belongs[facing]
         left = max(0, self.pieces[facing] - quantity)
         return replace(
-            self, pieces={**self.pieces, facing: left}, out=_changed(self.out, sku, quantity)
+            self,
+            pieces={**self.pieces, facing: left},
+            out=_changed(self.out, sku, quantity),
+            ever_out=self.ever_out | {sku},
         )
 
     def stray_taken(self, stray: Stray) -> LiveStock:
         """After a stray was taken."""
         rest = tuple(each for each in self.strays if each is not stray and each != stray)
-        out = _changed(self.out, stray.sku, 1) if stray.sku is not None else self.out
-        return replace(self, strays=rest, out=out)
+        if stray.sku is None:
+            return replace(self, strays=rest)
+        out, ever = _changed(self.out, stray.sku, 1), self.ever_out | {stray.sku}
+        return replace(self, strays=rest, out=out, ever_out=ever)
 
     def put_back(
         self,

@@ -96,6 +96,7 @@ def whose(
     held: Mapping[str, Collection[str]] | None = None,
     meanwhile: Sequence[WithinReach] = (),
     dressed: Mapping[str, float] | None = None,
+    did: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Attribution:
     """Whose an interaction was, of those who could have done it.
 
@@ -107,6 +108,8 @@ def whose(
         meanwhile: What else was done about then: whoever did that did not do this.
         dressed: By track id, how many times likelier the arm that was seen at the moment of contact
             is with theirs than with another; whose arm is not known is left out.
+        did: By track id, by session, how likely it does what else that track did; what is not told
+            is 1.
     """
     settings = settings or ReachSettings()
     if not reached.tracks:
@@ -115,9 +118,9 @@ def whose(
             where = f"; the nearest was {reached.nearest_m:.1f} m away"
         reason = f"nobody was within reach of {reached.event.fixture}{where}"
         return Attribution("none", None, (), reason)
-    keeps = _keeps(reached.event, sessions, held, settings)
+    keeps = doing(reached.event, sessions, held, settings)
     free = _free(reached, meanwhile, settings)
-    people = _People(_owners(sessions), bound_at_s(sessions), dressed or {})
+    people = _People(_owners(sessions), binding_of(sessions), dressed or {}, did or {})
     claims = _claims(reached, free, people, keeps)
     if not claims:
         reason = f"whoever was within reach of {reached.event.fixture} had their hands elsewhere"
@@ -139,7 +142,7 @@ def _free(
     return {name: max(each, settings.stray) for name, each in free.items()}
 
 
-def _keeps(
+def doing(
     event: InteractionEvent,
     sessions: Sequence[Session],
     held: Mapping[str, Collection[str]] | None,
@@ -186,11 +189,12 @@ def _owners(sessions: Sequence[Session]) -> dict[str, dict[str, float]]:
 
 @dataclass(frozen=True)
 class _People:
-    """By track id: their sessions, since when that is beyond doubt, and their arms."""
+    """By track id: their sessions, how they were bound to them, arms, and what else they did."""
 
     owners: Mapping[str, Mapping[str, float]]
-    bound_at_s: Mapping[str, float]
+    binding: Binding
     dressed: Mapping[str, float]
+    did: Mapping[str, Mapping[str, float]]
 
 
 def _claims(
@@ -204,13 +208,14 @@ def _claims(
     nearest: dict[str | None, float] = {}
     for track_id, each in sorted(reached.tracks.items()):
         as_told = each.as_told(reached.event.contact_at_s)
-        for identity, probability in identities(each.track, people.bound_at_s):
+        did = people.did.get(track_id, {})
+        for identity, probability in identities(each.track, people.binding):
             bound = people.owners.get(identity, {})
             unbound = 1 - sum(bound.values())
             for session_id, share in [*bound.items(), (None, unbound)]:
                 mass = each.share * free[track_id] * probability * share
                 mass *= 1 + as_told * (people.dressed.get(identity, 1.0) - 1)
-                mass *= keeps.get(session_id or "", 1.0)
+                mass *= keeps.get(session_id or "", 1.0) * did.get(session_id or "", 1.0)
                 if mass <= 1e-9:
                     continue
                 weight[session_id] = weight.get(session_id, 0.0) + mass
@@ -224,27 +229,57 @@ def _claims(
     return sorted(claims, key=lambda claim: (-claim.share, claim.session_id or ""))
 
 
-def bound_at_s(sessions: Sequence[Session]) -> dict[str, float]:
-    """By track id, when a check-in was bound to it beyond doubt."""
-    return {
-        member.track_id: member.bound_at_s
+@dataclass(frozen=True)
+class Binding:
+    """When check-ins were bound to tracks, by track id.
+
+    Attributes:
+        beyond_doubt_s: When one was bound to it beyond doubt.
+        weighed_s: When it was last weighed whose it is.
+    """
+
+    beyond_doubt_s: Mapping[str, float]
+    weighed_s: Mapping[str, float]
+
+    def explains(self, one: str, other: str, at_s: float) -> bool:
+        """Whether it does not matter any more that two may have been exchanged at a moment.
+
+        Whoever checks in is not somebody who had done so before; and whose check-ins were weighed
+        afterwards, both together, have the exchange in their shares.
+        """
+        known_s = max(self.beyond_doubt_s.get(each, -math.inf) for each in (one, other))
+        weighed_s = min(self.weighed_s.get(each, -math.inf) for each in (one, other))
+        return at_s <= max(known_s, weighed_s)
+
+
+def binding_of(sessions: Sequence[Session]) -> Binding:
+    """How the members of sessions were bound to their tracks."""
+    members = [
+        (member.track_id, member)
         for session in sessions
         for member in session.members
-        if member.track_id is not None and member.bound_at_s is not None and not member.may_be
-    }
+        if member.track_id is not None
+    ]
+    return Binding(
+        {
+            track_id: member.bound_at_s
+            for track_id, member in members
+            if member.bound_at_s is not None and not member.may_be
+        },
+        {
+            track_id: member.weighed_at_s
+            for track_id, member in members
+            if member.weighed_at_s is not None
+        },
+    )
 
 
-def identities(track: Track, bound_at_s: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Whose sessions a track may stand for, its own first, with their probabilities.
-
-    Who was too close to whom before one of the two checked in does not matter any more: whoever
-    checks in is not somebody who had done so before.
-    """
+def identities(track: Track, binding: Binding) -> list[tuple[str, float]]:
+    """Whose sessions a track may stand for, its own first, with their probabilities."""
     other = [
         (swap.track_id, swap.probability)
         for swap in track.swaps
-        if swap.at_s
-        > max(bound_at_s.get(each, -math.inf) for each in (track.track_id, swap.track_id))
+        if not binding.explains(track.track_id, swap.track_id, swap.at_s)
     ]
     return [(track.track_id, max(0.0, 1 - sum(p for _, p in other))), *other]
 

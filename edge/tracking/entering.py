@@ -29,13 +29,20 @@ _READER_SD_M: Final = 0.35
 _STANDS_BELOW_M_S: Final = 0.5
 _STANDS_SOFTNESS_M_S: Final = 0.12
 _WALKS_PAST: Final = 0.1
+# Who stood there hidden by others and was seen only farther in.
+_HIDDEN_THERE: Final = 0.02
+_EMERGES_WITHIN_M: Final = 0.8
+_WALKS_M_S: Final = 1.2
+# Whose track ended by then or soon after: nobody checks in and goes out again at once.
+_WENT_OUT_AGAIN: Final = 0.05
+_AT_ONCE_S: Final = 2.0
 # Who has walked on or comes only later, less with every few seconds; that it was nobody who is
 # known; and that somebody who came in never checks in.
 _NOT_THERE: Final = 0.02
 _NOT_THERE_S: Final = 2.0
 _NOBODY: Final = 0.001
 _UNCHECKED: Final = 0.1
-_MOST_CHECKINS: Final = 5
+MOST_CHECKINS: Final = 5
 _MOST_ENTRANTS: Final = 8
 
 
@@ -49,6 +56,8 @@ class Entrant:
         seen: When they were at the entry: the moment, where, and how fast they went.
         ended_s: When their track ended; ``None`` while it is followed.
         swaps: Whom their track may have been exchanged with.
+        emerged: They were first seen farther in, then and there where ``seen`` begins, so that
+            nobody knows when they came.
     """
 
     track_id: str
@@ -56,6 +65,7 @@ class Entrant:
     seen: tuple[tuple[float, Point2, float], ...]
     ended_s: float | None = None
     swaps: tuple[Swap, ...] = ()
+    emerged: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,8 @@ def _fits(
     first_s, last_s = entrant.seen[0][0], entrant.seen[-1][0]
     if first_s > checkin.at_s + settings.waits_s or last_s < checkin.at_s - settings.gone_after_s:
         return 0.0
+    if entrant.emerged:
+        return _hidden_there(checkin, entrant, entries)
     away_s = max(0.0, first_s - checkin.at_s, checkin.at_s - last_s)
     best = _NOT_THERE * math.exp(-away_s / _NOT_THERE_S)
     for at_s, place, speed_m_s in entrant.seen:
@@ -121,7 +133,17 @@ def _fits(
             if reader_m is not None:
                 there *= math.exp(-0.5 * (math.dist(place, reader_m) / _READER_SD_M) ** 2)
             best = max(best, there)
+    if entrant.ended_s is not None and entrant.ended_s < checkin.at_s + _AT_ONCE_S:
+        best *= _WENT_OUT_AGAIN
     return best
+
+
+def _hidden_there(checkin: CheckIn, entrant: Entrant, entries: Sequence[Zone]) -> float:
+    """How well somebody who was first seen farther in explains a check-in, 0 to 1."""
+    found_s, place, _ = entrant.seen[0]
+    walked_s = found_s - checkin.at_s
+    reachable = _beside_m(place, entries) < _EMERGES_WITHIN_M + _WALKS_M_S * walked_s
+    return _HIDDEN_THERE if reachable else 0.0
 
 
 def entered(
@@ -134,7 +156,7 @@ def entered(
         entrants: Whoever may have been one of them.
         fit: How well each explains each, by the ids of check-in and track; 0 where it is missing.
     """
-    late = list(checkins)[-_MOST_CHECKINS:]
+    late = list(checkins)[-MOST_CHECKINS:]
     likely = {
         each.track_id: max(fit.get((c.checkin_id, each.track_id), 0.0) for c in late)
         for each in entrants
@@ -203,6 +225,8 @@ def _weight(
 
 def _in_order(one: Entrant, other: Entrant) -> float:
     """How likely the one checks in before the other, by when they came in."""
+    if one.emerged or other.emerged:
+        return 0.5
     softness_s = 0.2
     return 1 / (1 + math.exp(min(50.0, (one.came_in_s - other.came_in_s) / softness_s)))
 

@@ -59,6 +59,8 @@ class Member:
         may_be: Tracks that the check-in may have belonged to instead, likeliest first.
         changed_at_s: When the state was reached.
         bound_at_s: When the check-in was bound to its track; ``None`` until then.
+        weighed_at_s: When it was last weighed, jointly with those about then, whose track it is;
+            whom that may have been exchanged with until then is part of ``may_be``.
     """
 
     checkin: CheckIn
@@ -67,6 +69,7 @@ class Member:
     may_be: tuple[Rival, ...]
     changed_at_s: float
     bound_at_s: float | None = None
+    weighed_at_s: float | None = None
 
 
 @dataclass(frozen=True)

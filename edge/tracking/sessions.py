@@ -14,7 +14,7 @@ from typing import Final
 
 from calibration.format import Floor, Point2
 from edge.errors import TrackingError
-from edge.tracking.entering import Entered, Entrant, entered, fitting
+from edge.tracking.entering import MOST_CHECKINS, Entered, Entrant, entered, fitting
 from edge.tracking.session import (
     ChangeKind,
     CheckIn,
@@ -146,11 +146,13 @@ class Sessions:
                 if before is not None:
                     self._at_entry[track.track_id] = replace(before, ended_s=at_s)
                 continue
-            if not self._is_at_entry(track.position_m):
+            emerged = track.found_inside and at_s - track.first_seen_s < self._settings.rethinks_s
+            if not (self._is_at_entry(track.position_m) or (before is None and emerged)):
                 continue
             if before is None:
                 came_in_s = track.first_seen_s if not track.found_inside else at_s
-                before = Entrant(track.track_id, came_in_s, ())
+                hidden = emerged and not self._is_at_entry(track.position_m)
+                before = Entrant(track.track_id, came_in_s, (), emerged=hidden)
             seen = (*before.seen[-200:], (at_s, track.position_m, math.hypot(*track.velocity_m_s)))
             self._at_entry[track.track_id] = replace(before, seen=seen, ended_s=None)
         for track in tracks:
@@ -160,9 +162,10 @@ class Sessions:
 
     def _bind_pending(self, at_s: float) -> list[SessionChange]:
         """Bind who waits, and think again about whoever was bound just now."""
-        self._bound = [each for each in self._bound if at_s - each.at_s < self._settings.rethinks_s]
         waiting = [each for each in self._pending if each.at_s <= at_s]
         asked = sorted([*waiting, *self._bound], key=lambda each: (each.at_s, each.checkin_id))
+        asked = self._together(asked, at_s)
+        self._bound = [each for each in asked if each in self._bound]
         if not asked:
             return []
         there = self._entrants(asked)
@@ -179,6 +182,20 @@ class Sessions:
                 if member.track_id is not None
             }
         return changes
+
+    def _together(self, asked: Sequence[CheckIn], at_s: float) -> list[CheckIn]:
+        """Who waits, whoever checked in just now, and whoever did so just before one of them.
+
+        Whose one was says whose the other was not, so nobody is settled before the other.
+        """
+        found: list[CheckIn] = []
+        next_s = at_s
+        for each in reversed(asked):
+            near = next_s - each.at_s < self._settings.rethinks_s and len(found) < MOST_CHECKINS
+            if near or each in self._pending:
+                found.append(each)
+                next_s = each.at_s
+        return found[::-1]
 
     def _entrants(self, asked: Sequence[CheckIn]) -> list[Entrant]:
         """Who may be one of some check-ins: nobody who is known to be another."""
@@ -232,6 +249,7 @@ class Sessions:
                 member.changed_at_s,
                 track_id=track_id,
                 may_be=self._rivals(track_id, shares),
+                weighed_at_s=at_s,
             )
             return []
         return [self._bind(checkin, track_id, shares, at_s)]
@@ -240,7 +258,7 @@ class Sessions:
         self, checkin: CheckIn, track_id: str, shares: Mapping[str, float], at_s: float
     ) -> SessionChange:
         rivals = self._rivals(track_id, shares)
-        self._change(checkin, "bound", at_s, track_id=track_id, may_be=rivals)
+        self._change(checkin, "bound", at_s, track_id=track_id, may_be=rivals, weighed_at_s=at_s)
         told = ", ".join(f"{each.track_id} {each.probability:.0%}" for each in rivals)
         reason = f"fits best at the entry, {shares[track_id]:.0%}"
         if told:
@@ -275,6 +293,7 @@ class Sessions:
         *,
         track_id: str | None = None,
         may_be: tuple[Rival, ...] = (),
+        weighed_at_s: float | None = None,
     ) -> None:
         session = self._sessions[checkin.group]
         members = tuple(
@@ -287,6 +306,7 @@ class Sessions:
                 bound_at_s=at_s
                 if state == "bound" and (each.bound_at_s is None or each.track_id != track_id)
                 else each.bound_at_s,
+                weighed_at_s=each.weighed_at_s if weighed_at_s is None else weighed_at_s,
             )
             if each.checkin.checkin_id == checkin.checkin_id
             else each

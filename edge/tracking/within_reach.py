@@ -49,6 +49,7 @@ class ReachSettings:
         dressed_against: It speaks no more against somebody than this.
         dressed_most: It speaks no more for somebody than this.
         staff_takes: How likely staff take a piece off a shelf, against a shopper who is as near.
+        did_least: What else somebody did speaks no more against them than this.
         ratio: How many times likelier the best claim must be than the second.
         margin_s: Looked at before and after the interaction.
         least: Below this a track does not explain an interaction at all.
@@ -70,6 +71,7 @@ class ReachSettings:
     dressed_against: float = 4.0
     dressed_most: float = 2.3
     staff_takes: float = 0.15
+    did_least: float = 0.02
     ratio: float = 10.0
     margin_s: float = 0.2
     least: float = 0.01
@@ -77,6 +79,11 @@ class ReachSettings:
 
 # The likeliest way an arm can be wrong is worth so much and no more.
 _MOST_AGAINST_ARM: Final = -6.0
+# Who has not been seen for so long may be elsewhere, within what one walks.
+_UNSEEN_FROM_S: Final = 1.0
+_ELSEWHERE: Final = 0.5
+_WALKS_M_S: Final = 1.2
+_WALKS_MOST_M: Final = 3.0
 _BESIDE_FRONT_M: Final = 0.04
 _ABOVE_BOARD_M: Final = 0.1
 _AS_TOLD_S: Final = 0.5
@@ -94,7 +101,8 @@ class Explanation:
     """How a track explains an interaction.
 
     Attributes:
-        track: As last told.
+        track: As it was told at the likeliest moment: whom it came too close to later does not
+            matter.
         share: How likely, against somebody who stood right there, 0 to 1.
         by_moment: The same for each moment that the hand may have been at the piece.
         distance_m: How near it came to the floor point.
@@ -229,8 +237,9 @@ def _by_place(
             fits = weight * _stands(track, event, fixture, settings)
             away_m = math.dist(track.position_m, event.floor_m)
             by_moment = {} if before is None else before.by_moment
+            likelier = before is None or fits >= max(by_moment.values())
             found[track.track_id] = Explanation(
-                track,
+                track if before is None or likelier else before.track,
                 fits + (0.0 if before is None else before.share),
                 by_moment | {moment.at_s: fits},
                 away_m if before is None else min(away_m, before.distance_m),
@@ -260,7 +269,20 @@ def _stands(
     speed_m_s = math.hypot(*track.velocity_m_s)
     stands = _falls((speed_m_s - settings.walks_from_m_s) / settings.walks_sd_m_s)
     strays = settings.stray
-    return ((1 - strays) * fits + strays) * reaches * ((1 - strays) * stands + strays)
+    seen_so = ((1 - strays) * fits + strays) * reaches * ((1 - strays) * stands + strays)
+    return seen_so + _came_unseen(track, math.sqrt(float(off @ off)), math.sqrt(told_m2 * usual_m2))
+
+
+def _came_unseen(track: Track, off_m: float, spread_m2: float) -> float:
+    """How well it explains an interaction that somebody has not been seen for a while.
+
+    They are where they are expected or anywhere else that they can have walked to meanwhile.
+    """
+    unseen_s = track.at_s - track.last_seen_s
+    if unseen_s < _UNSEEN_FROM_S:
+        return 0.0
+    within_m = min(_WALKS_M_S * unseen_s, _WALKS_MOST_M)
+    return _ELSEWHERE * min(1.0, 2 * spread_m2 / within_m**2) if off_m < within_m else 0.0
 
 
 def _busy(apart_s: float, settings: ReachSettings) -> float:

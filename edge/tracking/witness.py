@@ -17,9 +17,10 @@ from calibration.format import Fixture
 from calibration.planogram import Facing
 from edge.events import InteractionEvent
 from edge.interaction.sleeves import Sleeve
-from edge.tracking.attribution import Attribution, bound_at_s, identities, whose
+from edge.tracking.attribution import Attribution, Binding, binding_of, doing, identities, whose
 from edge.tracking.history import TrackHistory
 from edge.tracking.session import Session
+from edge.tracking.track import Track
 from edge.tracking.watch import FloorMoment
 from edge.tracking.within_reach import (
     ReachSettings,
@@ -56,6 +57,7 @@ class Witness:
         self._history = TrackHistory()
         self._reached: dict[str, WithinReach] = {}
         self._sleeves: dict[str, Sleeve] = {}
+        self._held: dict[str, dict[str, frozenset[str]]] = {}
 
     @property
     def until_s(self) -> float | None:
@@ -94,6 +96,7 @@ class Witness:
             oldest = next(iter(self._reached))
             del self._reached[oldest]
             self._sleeves.pop(oldest, None)
+            self._held.pop(oldest, None)
 
     def recall(self, event_id: str) -> WithinReach | None:
         """Who could have done an interaction, where that was kept."""
@@ -127,7 +130,38 @@ class Witness:
             held=held,
             meanwhile=meanwhile,
             dressed=self._dressed(reached, sessions),
+            did=self._did(reached, sessions, held),
         )
+
+    def _did(
+        self,
+        reached: WithinReach,
+        sessions: Sequence[Session],
+        held: Mapping[str, Collection[str]] | None,
+    ) -> dict[str, dict[str, float]]:
+        """By track id, by session, how likely it does what else that track alone has done.
+
+        While nobody came so close to it that it may have been another.
+        """
+        event_id = reached.event.event_id
+        if held is not None and event_id in self._reached and event_id not in self._held:
+            self._held[event_id] = {name: frozenset(skus) for name, skus in held.items()}
+        found: dict[str, dict[str, float]] = {}
+        for name, other in self._reached.items():
+            track_id = self._only(other)
+            if name == event_id or other.event.outcome != "accept":
+                continue
+            if track_id is None or track_id not in reached.tracks:
+                continue
+            now, then = reached.tracks[track_id].track, other.tracks[track_id].track
+            if _mixed(now) != _mixed(then):
+                continue
+            had = _either(held, self._held.get(name))
+            mine = found.setdefault(track_id, {})
+            for session_id, share in doing(other.event, sessions, had, self.settings).items():
+                so_far = mine.get(session_id, 1.0)
+                mine[session_id] = max(self.settings.did_least, so_far * share)
+        return found
 
     def _dressed(self, reached: WithinReach, sessions: Sequence[Session]) -> dict[str, float]:
         """By track id, how many times likelier the arm that was seen is with theirs than another.
@@ -140,9 +174,9 @@ class Witness:
         if arm is None:
             return {}
         closest: dict[str, float] = {}
-        bound_s = bound_at_s(sessions)
+        binding = binding_of(sessions)
         for name, theirs in arms.items():
-            who = self._surely(self._reached[name], bound_s)
+            who = self._surely(self._reached[name], binding)
             if who is not None:
                 closest[who] = max(closest.get(who, 0.0), arm.alike(theirs))
         told = {
@@ -176,11 +210,32 @@ class Witness:
             == 1
         }
 
-    def _surely(self, reached: WithinReach, bound_s: Mapping[str, float]) -> str | None:
+    def _surely(self, reached: WithinReach, binding: Binding) -> str | None:
         """Whose an interaction was beyond doubt, by place alone; ``None`` where that is not so."""
+        track_id = self._only(reached)
+        if track_id is None:
+            return None
+        who, clear = identities(reached.tracks[track_id].track, binding)[0]
+        return who if clear >= _SURELY else None
+
+    def _only(self, reached: WithinReach) -> str | None:
+        """Which track alone explains an interaction; ``None`` where that is not so."""
         shares = reached.shares()
         if not shares or contact_wrong(reached.event, self.settings) > _HARDLY_WRONG:
             return None
         track_id, share = max(shares.items(), key=lambda each: each[1])
-        who, clear = identities(reached.tracks[track_id].track, bound_s)[0]
-        return who if share >= _SURELY and clear >= _SURELY else None
+        return track_id if share >= _SURELY else None
+
+
+def _either(
+    one: Mapping[str, Collection[str]] | None, other: Mapping[str, Collection[str]] | None
+) -> dict[str, set[str]] | None:
+    """By session, what it had at one of two times."""
+    if one is None or other is None:
+        return None
+    return {name: {*one.get(name, ()), *other.get(name, ())} for name in {*one, *other}}
+
+
+def _mixed(track: Track) -> set[tuple[str, float]]:
+    """With whom somebody may have been exchanged, and when last."""
+    return {(each.track_id, each.at_s) for each in track.swaps}

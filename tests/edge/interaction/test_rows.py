@@ -6,7 +6,14 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration.planogram import Facing
-from edge.interaction.columns import Layout, Standing, by_column, layouts, left_in_column
+from edge.interaction.columns import (
+    Layout,
+    Standing,
+    by_column,
+    layouts,
+    left_by_layout,
+    left_in_column,
+)
 from edge.interaction.compare import Change, compare
 from edge.interaction.facings import FacingsView, see_facings
 from edge.interaction.rows import Counted, RowPitch, count, rows_behind
@@ -67,6 +74,14 @@ def test_what_was_seen_before_makes_the_next_count_surer(view: FacingsView) -> N
     assert again.numbers[0][1] >= first.numbers[0][1]
 
 
+def test_how_large_a_change_is_is_told_against_pieces_seen_before(view: FacingsView) -> None:
+    first = _counted(view, {("B1", 1, 0)})
+    assert first.part == 1.0
+    assert _counted(view, {("B1", 1, 0)}, pitch=first.pitch).part == pytest.approx(1.0)
+    two = _counted(view, {("B1", 1, 0), ("B1", 1, 1)}, pitch=first.pitch)
+    assert two.part > 1.2
+
+
 def test_an_emptied_column_held_what_the_stock_and_the_other_columns_leave(
     view: FacingsView,
 ) -> None:
@@ -86,11 +101,34 @@ THREE = tuple(Standing(u_m, 0.02) for u_m in (0.1, 0.3, 0.5))
 
 
 def test_columns_are_where_front_rows_stand() -> None:
-    best = max(layouts(FACING, THREE, 0.08), key=lambda each: each.weight)
+    best = max(layouts(FACING, THREE, 0.08, 12), key=lambda each: each.weight)
     assert (best.columns, best.rows) == (3, 4)
     four = tuple(Standing(0.075 + 0.15 * number, 0.02) for number in range(4))
-    best = max(layouts(FACING, four, 0.12), key=lambda each: each.weight)
+    best = max(layouts(FACING, four, 0.12, 12), key=lambda each: each.weight)
     assert (best.columns, best.rows) == (4, 3)
+
+
+def test_goods_do_not_stand_in_columns_of_which_most_would_have_to_be_overlooked() -> None:
+    def of_one_row(pieces: int) -> float:
+        options = layouts(FACING, THREE, 0.05, pieces)
+        return next(each.weight for each in options if each.rows == 1)
+
+    assert of_one_row(10) < of_one_row(3) / 3
+
+
+def test_what_a_column_held_is_weighed_over_all_ways_in_which_the_goods_may_stand() -> None:
+    one_row, four_rows = Layout(12, 1, 0.7), Layout(3, 4, 0.3)
+    # The two other columns are full, so two of ten stood here; in single rows it was one.
+    held = left_by_layout(FACING, THREE, (one_row, four_rows), 0.095, 10)
+    assert held.sum() == pytest.approx(1)
+    assert left_by_layout(FACING, THREE, (one_row,), 0.095, 10) == pytest.approx([1.0])
+    assert held[1:].sum() > 0.5  # a single row would leave nearly all of the depth unused
+
+
+def test_a_column_in_which_nothing_was_seen_may_hold_some_all_the_same() -> None:
+    layout = Layout(3, 4, 1.0)
+    held = left_in_column(THREE[:2], layout, 0.095, 7)
+    assert held.max() < 0.7 and (held[:3] > 0.1).all()
 
 
 def test_what_stands_between_columns_or_behind_another_is_not_the_first_of_a_column() -> None:

@@ -71,6 +71,31 @@ def test_the_number_taken_is_the_likeliest_or_a_person_is_asked(
     assert (verdict.quantity, verdict.outcome) == (quantity, outcome)
 
 
+@pytest.mark.parametrize(
+    ("alike", "part", "taken"), [(0.5, 0.4, False), (0.5, 0.9, True), (0.8, 0.4, True)]
+)
+def test_what_is_too_small_for_a_piece_and_looks_like_none_was_no_piece(
+    alike: float, part: float, taken: bool
+) -> None:
+    sight = Sight("A1", 0.2, "vanished", looks={"tea": alike}, part=part)
+    assert (judge(sight, _stock()) is not None) == taken
+    strays = _stock().put_back("A1", 0.2, "milk", 1, "e-1")
+    assert judge(sight, strays) is not None
+
+
+def test_what_was_taken_is_still_out_though_as_many_of_it_were_restocked() -> None:
+    stock = _stock().taken("A2", 1).put_back("A2", 0.9, "milk", 1, "restock")
+    assert stock.out == {} and stock.ever_out == {"milk"}
+    verdict = judge(Sight("A1", 0.2, "appeared", looks={"milk": 0.9, "tea": 0.4}), stock)
+    assert verdict is not None
+    assert (verdict.sku, verdict.outcome) == ("milk", "accept")
+    # Where it is not clear, it is less likely than what is known to be out.
+    doubtful = Sight("A1", 0.2, "appeared", looks={"milk": 0.7, "tea": 0.65})
+    verdict = judge(doubtful, stock)
+    assert verdict is not None
+    assert (verdict.sku, verdict.outcome) == ("tea", "review")
+
+
 def test_the_last_piece_is_one_piece_whatever_the_picture_says() -> None:
     sight = Sight("A1", 0.2, "vanished", numbers=((2, 0.55), (1, 0.45)))
     verdict = judge(sight, _stock(pieces={"A1": 1, "A2": 3}))

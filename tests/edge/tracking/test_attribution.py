@@ -303,6 +303,42 @@ def test_who_was_too_close_before_one_of_them_checked_in_does_not_matter() -> No
         assert found.kind == kind
 
 
+def test_an_exchange_is_in_the_shares_of_checkins_that_were_weighed_together_after_it() -> None:
+    swaps = {"swaps": (Swap("t-2", 0.4, 5.0),)}
+    for weighed_s, kind in ((4.0, "several"), (6.0, "one")):
+        people = [
+            session(number, replace(member(number, f"t-{number}"), weighed_at_s=weighed_s))
+            for number in (1, 2)
+        ]
+        found = judged({"t-1": (3.0, 4.0), "t-2": (1.0, 1.0)}, people, t1=swaps)
+        assert found.kind == kind
+
+
+def test_whom_somebody_came_too_close_to_after_they_took_does_not_matter() -> None:
+    history = TrackHistory()
+    for k in range(60, 100):
+        at_s = k / 7.5
+        swaps = (Swap("t-2", 0.49, 11.0),) if at_s >= 11.0 else ()
+        history.add(at_s, [replace(track("t-1", at_s, (3.0, 4.0)), swaps=swaps)])
+    taken = replace(event(), contact_at_s=10.6, ended_at_s=11.2)
+    assert whose(within_reach(taken, SHELF, history), (ANNA, BEN)).session_id == "c-1"
+
+
+@pytest.mark.parametrize(("unseen_s", "may_be_ben"), [(0.2, False), (3.0, True)])
+def test_who_has_not_been_seen_for_a_while_may_have_come_to_where_nobody_else_quite_stands(
+    unseen_s: float, may_be_ben: bool
+) -> None:
+    history = TrackHistory()
+    for k in range(60, 100):
+        at_s = k / 7.5
+        beside = track("t-1", at_s, (3.95, 3.9))
+        away = track("t-2", at_s, (2.0, 2.6), last_seen_s=at_s - unseen_s)
+        history.add(at_s, [beside, away])
+    found = whose(within_reach(event(), SHELF, history), (ANNA, BEN))
+    assert found.claims[0].session_id == "c-1"
+    assert ("c-2" in [each.session_id for each in found.claims]) == may_be_ben
+
+
 def test_history_forgets_what_is_old_and_gives_the_scans_around_a_short_span() -> None:
     history = TrackHistory(keeps_s=10, keeps_silhouettes_s=3)
     for k in range(400):

@@ -175,6 +175,59 @@ def test_a_later_checkin_tells_whose_the_one_before_was() -> None:
     assert [sessions.of_track(name) for name in ("t-1", "t-2")] == list(sessions.sessions())[::-1]
 
 
+def test_who_was_hidden_at_the_entry_and_is_found_farther_in_has_the_checkin_that_is_left() -> None:
+    sessions = Sessions(SHOP)
+    sessions.check_in(checkin(1, 3.0))
+    sessions.update(3.0, [track("t-1", 3.0, first_seen_s=2.0)])
+    sessions.update(4.2, [track("t-1", 4.2, first_seen_s=2.0)])
+    sessions.check_in(checkin(2, 4.3))
+    assert bindings(sessions) == {"c-1": "t-1", "c-2": None}
+    # The two had been seen as one; far away, somebody else comes out of nowhere.
+    beside = track("t-2", 5.5, (2.4, 2.0), first_seen_s=4.5, found_inside=True)
+    far = track("t-3", 5.5, (5.0, 3.8), first_seen_s=4.5, found_inside=True)
+    for at_s in (5.5, 6.5):
+        here = [track("t-1", at_s, first_seen_s=2.0), beside, far]
+        sessions.update(at_s, [replace(each, at_s=at_s) for each in here])
+    assert set(bindings(sessions).values()) == {"t-1", "t-2"}
+
+
+def test_nobody_is_settled_while_whoever_may_be_the_same_is_still_thought_about() -> None:
+    sessions = Sessions(SHOP)
+    both = [track("t-1", 3.0, first_seen_s=2.0), track("t-2", 3.0, first_seen_s=2.1)]
+    sessions.check_in(checkin(1, 3.0))
+    sessions.check_in(checkin(2, 5.5))
+    for at_s in (3.0, 4.5, 5.5, 6.6, 8.2, 10.0):
+        sessions.update(at_s, [replace(each, at_s=at_s) for each in both])
+    first, second = (session.members[0] for session in sessions.sessions())
+    assert {each.probability for each in first.may_be} == {
+        each.probability for each in second.may_be
+    }
+    assert first.weighed_at_s == second.weighed_at_s == 10.0
+
+
+def test_whose_track_ends_at_the_entry_as_they_check_in_is_who_is_seen_there_again() -> None:
+    sessions = Sessions(SHOP)
+    sessions.update(2.4, [track("t-1", 2.4)])
+    sessions.update(2.8, [track("t-1", 2.8, (-0.1, 0.6), state="left")])
+    sessions.check_in(checkin(1, 3.0))
+    for at_s in (4.0, 5.0):
+        sessions.update(at_s, [track("t-2", at_s, first_seen_s=3.9)])
+    [session] = sessions.sessions()
+    [member] = session.members
+    assert member.track_id == "t-2"
+    assert sum(each.probability for each in member.may_be) < 0.1
+
+
+def test_who_waits_in_vain_is_told_so_though_others_have_been_bound_since() -> None:
+    sessions = Sessions(SHOP)
+    sessions.check_in(checkin(1, 2.0))
+    sessions.check_in(checkin(2, 2.2))
+    told: list[SessionChange] = []
+    for at_s in (2.3, 3.3, 7.0, 8.1, 8.3):
+        told += sessions.update(at_s, [track("t-1", at_s, first_seen_s=1.0)])
+    assert sorted(kinds(told)) == ["bound", "closed", "nobody_there"]
+
+
 def test_who_stands_at_the_reader_is_the_one_who_checks_in() -> None:
     sessions = Sessions(SHOP, reader_m=(1.0, 1.0))
     both = [track("t-1", 3.0, (0.2, 0.2)), track("t-2", 3.0, (0.95, 0.9))]

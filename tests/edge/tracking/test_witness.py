@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from calibration.format import Point2
+from edge.events import InteractionEvent
 from edge.interaction.sleeves import Sleeve
 from edge.tracking.attribution import Attribution
 from edge.tracking.identity import Swap
 from edge.tracking.observations import FloorScan
+from edge.tracking.session import Rival
 from edge.tracking.watch import FloorMoment
 from edge.tracking.witness import Witness
 from tests.edge.tracking.pictures import SHELF
-from tests.edge.tracking.test_attribution import ANNA, BEN, event
+from tests.edge.tracking.test_attribution import ANNA, BEN, event, member, session
 from tests.edge.tracking.test_sessions import track
 
 ANNAS_PLACE, BENS_PLACE = (2.8, 4.0), (3.2, 4.0)
@@ -89,6 +91,47 @@ def test_while_another_reaches_beside_it_may_be_their_arm_that_was_seen() -> Non
     assert alone.kind == "one"
     assert beside.kind == "several"
     assert judged(sleeve(RED), sleeve(BLUE, seed=2), beside_s=2.5).kind == "one"
+
+
+def _alone(acts: Sequence[InteractionEvent], swapped_at_s: float = 0.0) -> Attribution:
+    """One who is as likely staff as a shopper does something, alone at the shelf; whose was it?"""
+    staff = session(3, member(3, "t-1", (Rival("t-2", 0.5),)))
+    people = (
+        session(1, member(1, "t-2", (Rival("t-1", 0.5),))),
+        replace(staff, role="staff"),
+    )
+    witness = Witness({"shelf-a": SHELF}, {})
+    for k in range(60, 300):
+        at_s = k / 7.5
+        swaps = (Swap("t-4", 0.03, swapped_at_s),) if 0 < swapped_at_s <= at_s else ()
+        here = replace(track("t-1", at_s, (3.0, 4.0)), swaps=swaps)
+        witness.saw(FloorMoment(FloorScan(at_s, ((),)), (here,), ()))
+    for each in acts:
+        reached = witness.within_reach(each)
+        assert reached is not None
+        witness.remember(reached)
+        found = witness.whose(reached, people, {})
+    return found
+
+
+def _takes(number: int) -> list[InteractionEvent]:
+    return [
+        replace(event(at_s=10.0 + 5 * k), event_id=f"e-{k}", contact_at_s=10.6 + 5 * k)
+        for k in range(number)
+    ]
+
+
+def test_who_takes_again_and_again_is_a_shopper_and_who_brings_from_outside_is_staff() -> None:
+    assert _alone(_takes(1)).kind == "several"
+    taken = _alone(_takes(3))
+    assert (taken.kind, taken.session_id) == ("one", "c-1")
+    brought = _alone([replace(each, kind="put_back") for each in _takes(3)])
+    assert (brought.kind, brought.session_id) == ("one", "c-3")
+
+
+def test_what_somebody_did_before_they_may_have_been_exchanged_says_nothing_of_them() -> None:
+    assert _alone(_takes(2), swapped_at_s=13.0).kind == "several"
+    assert _alone(_takes(2), swapped_at_s=0.0).kind == "one"
 
 
 def test_arms_are_compared_in_the_pictures_of_one_camera_alone() -> None:
