@@ -1,7 +1,7 @@
 """OpenVINO behind the ``Embedder`` seam: the faster backend on x86 processors, an optional extra.
 
 Owns its settings. Batches are of fixed size, because OpenVINO takes a sixth to a third longer where
-the batch is left open: four crops at a time, and the rest one by one, so nothing is filled up.
+the batch is left open: four crops at a time, the rest three or one, so nothing is filled up.
 bf16 is computed in only where it was asked for; an INT8 network gains nothing from it. Threads are
 not pinned: by default each process would put its network on the first core, beside the decoders.
 """
@@ -24,7 +24,7 @@ from models.bundle import Bundle
 
 OpenVinoPrecision = Literal["fp32", "bf16", "int8"]
 
-_BATCHES: Final = (4, 1)
+_BATCHES: Final = (4, 3, 1)
 _DEVICE: Final = "CPU"
 
 
