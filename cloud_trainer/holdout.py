@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 POOL_SIZES = (1, 3, 5)
 _RANGE_PHOTOS: Final = 96
 _TUNING_PHOTOS: Final = 384
+_BY_CHANCE: Final = 1  # of few photos, one more or less says nothing about a network
 _AT_ONCE = 64
 
 
@@ -181,7 +182,7 @@ def examine(network: Embedder, split: Split, eye: Eye, folder: Path, plan: Int8P
 
         tuned = False
         int8_right = right_as_int8(tuned)
-        if right - int8_right > plan.costs_at_most * len(split.holdout):
+        if right - int8_right > max(_BY_CHANCE, plan.costs_at_most * len(split.holdout)):
             with_tuning = right_as_int8(tuned=True)
             tuned = with_tuning > int8_right
             int8_right = max(int8_right, with_tuning)
