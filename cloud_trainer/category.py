@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import torch
 
-from cloud_trainer.datasets import PhotoStore
+from cloud_trainer.datasets import PhotoStore, spread
 from cloud_trainer.errors import WalkoutTrainerError
 from cloud_trainer.executors import sole_worker, write_progress
 from cloud_trainer.export import (
@@ -198,7 +198,7 @@ def _write(
     network = rounded_to_fp16(trained.network)
     files = export_networks(network, folder)
     session = NetworkSession(files.fp32)
-    golden_photos = eye.spread(split.train, _GOLDEN_CROPS)
+    golden_photos = spread(split.train, _GOLDEN_CROPS)
     crops = eye.crops(golden_photos)
     golden = Golden(crops, session.embed(crops), tuple(photo.sku for photo in golden_photos))
     reference = torch_embeddings(network, golden.crops)

@@ -15,6 +15,12 @@ from models.photos import read_photo
 from models.preprocess import Preprocessing, photo_region, prepare_batch
 
 
+def spread(photos: Sequence[Photo], most: int) -> list[Photo]:
+    """At most so many photos, from all over the given ones."""
+    picks = np.linspace(0, len(photos) - 1, min(len(photos), most)).astype(int)
+    return [photos[pick] for pick in picks]
+
+
 class PhotoStore:
     """Decoded photos, scaled down to what training can use of them.
 

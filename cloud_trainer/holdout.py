@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud_trainer.datasets import PhotoStore
+from cloud_trainer.datasets import PhotoStore, spread
 from cloud_trainer.export import export_networks, onnx_model, rounded_to_fp16
 from cloud_trainer.inference import NetworkSession
 from cloud_trainer.quantisation_aware import tuned_for_int8
@@ -96,11 +96,6 @@ class Eye:
             for start in range(0, len(photos), _AT_ONCE)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, session.embedding_dim or 0), "f4")
-
-    def spread(self, photos: Sequence[Photo], count: int) -> list[Photo]:
-        """At most ``count`` photos from all over the given ones."""
-        picks = np.linspace(0, len(photos) - 1, min(len(photos), count)).astype(int)
-        return [photos[pick] for pick in sorted(set(picks.tolist()))]
 
     def vectors(
         self,
@@ -215,9 +210,9 @@ def write_int8(
         runtime: What the file is for.
     """
     if tuning is not None:
-        crops = eye.crops(eye.spread(split.train, _TUNING_PHOTOS))
+        crops = eye.crops(spread(split.train, _TUNING_PHOTOS))
         network = rounded_to_fp16(tuned_for_int8(network, crops, tuning.tuning_steps))
-    ranges = eye.crops(eye.spread(split.train, _RANGE_PHOTOS))
+    ranges = eye.crops(spread(split.train, _RANGE_PHOTOS))
     quantise(onnx_model(network), ranges, target, runtime)
 
 

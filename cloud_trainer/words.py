@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud_trainer.datasets import spread
 from cloud_trainer.enrol import write_revision
 from cloud_trainer.errors import WalkoutTrainerError
 from models.bundle import Bundle
@@ -77,8 +78,7 @@ def words_on_packs(
 def photos_to_read(catalogue: Catalogue, sku: str, most: int) -> list[Photo]:
     """At most so many photos of a product, from all over them."""
     photos = [photo for photo in catalogue.photos_of(sku) if not photo.negative]
-    picks = np.linspace(0, len(photos) - 1, min(len(photos), most)).astype(int)
-    return [photos[pick] for pick in picks]
+    return spread(photos, most)
 
 
 def with_words(bundle: Bundle, words: Mapping[str, tuple[str, ...]], out: Path) -> Bundle:

@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from cloud_trainer.errors import WalkoutTrainerError
@@ -21,7 +20,8 @@ from cloud_trainer.export import (
     torch_embeddings,
 )
 from cloud_trainer.quantise import quantise
-from models.embedder import Embedder, NetworkShape
+from models.embedder import Embedder
+from tests.cloud_trainer.networks import small_network
 from tests.simulators.photos import draw_photo
 
 SIZE_PX = 64
@@ -34,11 +34,7 @@ def crops() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def network(crops: NDArray[np.uint8]) -> Embedder:
-    torch.manual_seed(0)
-    shape = NetworkShape("efficientnet-lite0", learned_dim=16, general_dim=8, input_size_px=SIZE_PX)
-    network = Embedder(shape).eval().requires_grad_(False)
-    network.fit_whitening(network.features(torch.from_numpy(crops)), torch.ones(len(crops)))
-    return rounded_to_fp16(network)
+    return rounded_to_fp16(small_network(crops))
 
 
 @pytest.fixture(scope="module")

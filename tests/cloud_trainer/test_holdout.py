@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
 
 from cloud_trainer import holdout
 from cloud_trainer.datasets import PhotoStore
@@ -18,8 +17,9 @@ from cloud_trainer.scenes import Split, split_by_scene
 from cloud_trainer.train import WORKING_SIDE_SHARE, Int8Plan
 from models.catalogue import load_catalogue
 from models.decision import ErrorBudget
-from models.embedder import Embedder, NetworkShape
+from models.embedder import Embedder
 from models.preprocess import Preprocessing
+from tests.cloud_trainer.networks import small_network
 from tests.simulators.photos import make_catalogue
 
 SIZE_PX = 32
@@ -34,12 +34,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Embedder, Split, Ey
     scenes = np.arange(len(catalogue.photos), dtype=np.int32)
     (split,) = split_by_scene(catalogue, scenes, 0.3, seed=0)
     eye = Eye([product.sku for product in catalogue.products], store, preprocessing)
-    torch.manual_seed(0)
-    shape = NetworkShape("efficientnet-lite0", learned_dim=16, general_dim=8, input_size_px=SIZE_PX)
-    network = Embedder(shape).eval().requires_grad_(False)
-    features = network.features(torch.from_numpy(eye.crops(split.train)))
-    network.fit_whitening(features, torch.ones(len(features)))
-    return network, split, eye
+    return small_network(eye.crops(split.train)), split, eye
 
 
 def test_int8_that_costs_nothing_is_left_as_it_is(

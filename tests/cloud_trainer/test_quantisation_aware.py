@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from cloud_trainer.export import onnx_model, rounded_to_fp16, torch_embeddings
 from cloud_trainer.quantisation_aware import tuned_for_int8
 from cloud_trainer.quantise import quantise
-from models.embedder import Embedder, InvertedResidual, NetworkShape
+from models.embedder import Embedder, InvertedResidual
+from tests.cloud_trainer.networks import small_network
 from tests.simulators.photos import draw_photo
 
 SIZE_PX = 32
@@ -28,10 +29,7 @@ def crops() -> NDArray[np.uint8]:
 @pytest.fixture(scope="module")
 def hard(crops: NDArray[np.uint8]) -> Embedder:
     """Computes what the ImageNet network does, over one channel that is sixty times too wide."""
-    torch.manual_seed(0)
-    shape = NetworkShape("efficientnet-lite0", learned_dim=16, general_dim=8, input_size_px=SIZE_PX)
-    network = Embedder(shape).eval().requires_grad_(False)
-    network.fit_whitening(network.features(torch.from_numpy(crops)), torch.ones(len(crops)))
+    network = small_network(crops)
     before, after = network.trunk.blocks[0], network.trunk.blocks[1]
     assert isinstance(before, InvertedResidual)
     assert isinstance(after, InvertedResidual)
