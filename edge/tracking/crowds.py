@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from calibration.format import Camera, Fixture, Point2
 from edge.tracking.columns import SLICES, hidden_by, project_within
 
-_FILLED_FROM: Final = 100
+FILLED_FROM: Final = 100  # of 255: what is at least so likely foreground is
 _EMPTY_COST: Final = 1.0
 # Shoppers are not all as tall: floor seen where the head should be says little.
 _EMPTY_HEAD_COST: Final = 0.3
@@ -73,7 +73,7 @@ class Bodies:
         self, camera: str, picture: NDArray[np.uint8], others: Sequence[int]
     ) -> NDArray[np.float32]:
         """What covering a pixel is worth, given what others cover."""
-        filled = picture.ravel() > _FILLED_FROM
+        filled = picture.ravel() > FILLED_FROM
         trunk = np.where(filled, np.float32(1), np.float32(-_EMPTY_COST))
         head = np.where(filled, np.float32(1), np.float32(-_EMPTY_HEAD_COST))
         worth = np.concatenate([trunk, head, np.zeros(1, np.float32)])

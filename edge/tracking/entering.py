@@ -58,6 +58,8 @@ class Entrant:
         swaps: Whom their track may have been exchanged with.
         emerged: They were first seen farther in, then and there where ``seen`` begins, so that
             nobody knows when they came.
+        past: Tracks that were still before the entry when this one was first seen in it. One of
+            them may be who came in first, and this one who stands there now.
     """
 
     track_id: str
@@ -66,6 +68,7 @@ class Entrant:
     ended_s: float | None = None
     swaps: tuple[Swap, ...] = ()
     emerged: bool = False
+    past: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,7 @@ def _weight(
 
 def _in_order(one: Entrant, other: Entrant) -> float:
     """How likely the one checks in before the other, by when they came in."""
-    if one.emerged or other.emerged:
+    if one.emerged or other.emerged or one.track_id in other.past or other.track_id in one.past:
         return 0.5
     softness_s = 0.2
     return 1 / (1 + math.exp(min(50.0, (one.came_in_s - other.came_in_s) / softness_s)))

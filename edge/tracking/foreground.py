@@ -33,6 +33,7 @@ _ACROSS_SD_M: Final = 0.07
 _ALONG_SD_M: Final = 0.07
 _BODY_SD_M: Final = 0.05
 _CERTAIN: Final = 100
+_FOLLOWED_GROW_PX: Final = 5
 # A ghost's outline is in the background, not in the picture.
 _GHOST_RATIO: Final = 1.5
 
@@ -99,16 +100,19 @@ class ForegroundFloor:
                 other proportions than it was calibrated for.
         """
         small = {name: self._shrink(name, image) for name, image in images.items()}
-        foreground = {}
+        foreground, solid = {}, {}
         for name, picture in small.items():
             people = np.zeros(picture.shape[:2], np.bool_)
             for place in followed_m:
-                people |= self.grid.body_mask(name, place, grow_px=5)
-            foreground[name] = self._backgrounds[name].observe(picture, at_s, people)
-        standing = self.grid.find(foreground, followed_m)
+                people |= self.grid.body_mask(name, place, grow_px=_FOLLOWED_GROW_PX)
+            seen = foreground[name] = self._backgrounds[name].observe(picture, at_s, people)
+            # What looks like a shadow is one, but where somebody is followed it is their clothes.
+            solid[name] = np.where(people & (seen > _CERTAIN), np.uint8(255), seen)
+        standing = self.grid.find(solid, followed_m)
         # While a camera is missing, a crowd may be explained by somebody whom only it would see.
-        seen = [each for each in standing if each.cameras]
-        people_seen = [each for each in seen if not self._dissolve_ghost(each, foreground)]
+        people_seen = [
+            each for each in standing if each.cameras and not self._dissolve_ghost(each, foreground)
+        ]
         return FloorScan(
             at_s,
             (self._observations(people_seen, small, foreground),),

@@ -29,6 +29,7 @@ from edge.tracking.track import Track
 
 _REMEMBERED_CHECKINS: Final = 10_000
 _IS_THERE: Final = 0.1
+_STILL_THERE_S: Final = 0.5
 
 
 class Sessions:
@@ -152,13 +153,30 @@ class Sessions:
             if before is None:
                 came_in_s = track.first_seen_s if not track.found_inside else at_s
                 hidden = emerged and not self._is_at_entry(track.position_m)
-                before = Entrant(track.track_id, came_in_s, (), emerged=hidden)
+                past = self._past(track.position_m, at_s)
+                before = Entrant(track.track_id, came_in_s, (), emerged=hidden, past=past)
             seen = (*before.seen[-200:], (at_s, track.position_m, math.hypot(*track.velocity_m_s)))
             self._at_entry[track.track_id] = replace(before, seen=seen, ended_s=None)
         for track in tracks:
             if track.track_id in self._at_entry:
                 before = self._at_entry[track.track_id]
                 self._at_entry[track.track_id] = replace(before, swaps=track.swaps)
+
+    def _past(self, place: Point2, at_s: float) -> frozenset[str]:
+        """Who is still before the entry now that somebody is first seen in it."""
+
+        def inside(at: Point2) -> bool:
+            return any(zone.contains(*at) for zone in self._entries)
+
+        if not inside(place):
+            return frozenset()
+        return frozenset(
+            name
+            for name, each in self._at_entry.items()
+            if each.ended_s is None
+            and each.seen[-1][0] > at_s - _STILL_THERE_S
+            and not inside(each.seen[-1][1])
+        )
 
     def _bind_pending(self, at_s: float) -> list[SessionChange]:
         """Bind who waits, and think again about whoever was bound just now."""

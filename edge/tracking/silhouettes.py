@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from calibration.format import Camera, Fixture
 from edge.tracking.columns import SLICES, hidden_by, project_within
+from edge.tracking.crowds import FILLED_FROM
 
-_FILLED_FROM: Final = 100
 # Heights along an upright body with its radius there, metres.
 _BODY_M: Final = np.array(
     [
@@ -113,7 +113,7 @@ class Silhouettes:
         """Keep a foreground, by camera how much a pixel is foreground, 0 to 255."""
         return cls(
             views,
-            {name: np.packbits(each > _FILLED_FROM, axis=1) for name, each in foreground.items()},
+            {name: np.packbits(each > FILLED_FROM, axis=1) for name, each in foreground.items()},
         )
 
     def picture(self, camera: str, grow_px: int = 1) -> NDArray[np.bool_]:

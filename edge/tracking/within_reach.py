@@ -37,6 +37,10 @@ class ReachSettings:
         contact_wrong_per_s: How likely the moment of contact is wrong altogether, for each second
             that the place was covered: the longer, the less of it was seen.
         contact_wrong_most: It is no likelier than this.
+        begins: How often what covers a place first is the arm that does it, where nothing tells the
+            moment of contact; otherwise it was any time while the place was covered.
+        begins_s: When it then is at the piece, from when it began to cover it.
+        begins_sd_s: The spread of that.
         walks_from_m_s: Who is faster walks by; nobody takes anything at a walk.
         walks_sd_m_s: How softly that begins.
         hand_back_s: People take something at another place about so long after they took here;
@@ -61,6 +65,9 @@ class ReachSettings:
     contact_sd_s: float = 0.2
     contact_wrong_per_s: float = 0.05
     contact_wrong_most: float = 0.5
+    begins: float = 0.7
+    begins_s: float = 0.3
+    begins_sd_s: float = 0.4
     walks_from_m_s: float = 0.5
     walks_sd_m_s: float = 0.15
     hand_back_s: float = 2.5
@@ -203,19 +210,34 @@ def _weighed(
     )
     if not moments:
         return []  # the floor was not looked at then, as after a restart
+    untold = _untold(event, [each.at_s for each in moments], settings)
     if event.contact_at_s is None:
-        return [(1 / len(moments), each) for each in moments]
+        return list(zip(untold.tolist(), moments, strict=True))
     apart_s = max(2.5 * settings.contact_sd_s, settings.margin_s)
     close = history.moments(event.contact_at_s - apart_s, event.contact_at_s + apart_s)
     off = np.array([each.at_s - event.contact_at_s for each in close])
     # A moment far off still counts a little: history may have a gap just there.
     likely = np.exp(-0.5 * (off / settings.contact_sd_s) ** 2) + 1e-6
     wrong = contact_wrong(event, settings)
-    weights = dict.fromkeys([each.at_s for each in moments], wrong / len(moments))
+    weights = {each.at_s: wrong * share for each, share in zip(moments, untold, strict=True)}
     for at_s, share in zip([each.at_s for each in close], likely / likely.sum(), strict=True):
         weights[at_s] = weights.get(at_s, 0.0) + (1 - wrong) * float(share)
     known = {each.at_s: each for each in (*moments, *close)}
-    return [(weights[at_s], known[at_s]) for at_s in sorted(known)]
+    return [(float(weights[at_s]), known[at_s]) for at_s in sorted(known)]
+
+
+def _untold(
+    event: InteractionEvent, times_s: Sequence[float], settings: ReachSettings
+) -> NDArray[np.float64]:
+    """How likely it was each of some moments where nothing tells; they sum to 1.
+
+    A place begins to be covered by the arm that reaches for it more often than by whoever steps
+    before it.
+    """
+    off = np.array(times_s) - event.started_at_s - settings.begins_s
+    first = np.exp(-0.5 * (off / settings.begins_sd_s) ** 2) + 1e-6
+    any_time = np.full(len(first), 1 / len(first))
+    return np.asarray(settings.begins * first / first.sum() + (1 - settings.begins) * any_time)
 
 
 def contact_wrong(event: InteractionEvent, settings: ReachSettings) -> float:

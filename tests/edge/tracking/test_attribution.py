@@ -13,7 +13,7 @@ from edge.tracking.history import TrackHistory
 from edge.tracking.identity import Swap
 from edge.tracking.session import CheckIn, Member, Rival, Session
 from edge.tracking.silhouettes import Silhouettes
-from edge.tracking.within_reach import Explanation, WithinReach, within_reach
+from edge.tracking.within_reach import Explanation, ReachSettings, WithinReach, within_reach
 from tests.edge.tracking.pictures import SHELF
 from tests.edge.tracking.test_sessions import track
 
@@ -293,6 +293,20 @@ def test_a_moment_that_is_told_wrong_is_looked_for_while_the_place_was_covered()
     covered = replace(event((3.0, 4.0)), ended_at_s=20.0, contact_at_s=18.0)
     found = whose(within_reach(covered, SHELF, history), (ANNA, BEN))
     assert found.session_id == "c-1"
+
+
+def test_where_nothing_tells_the_moment_whoever_was_there_as_it_began_is_the_likelier() -> None:
+    history = TrackHistory()
+    for k in range(60, 200):
+        at_s = k / 7.5
+        first, then = ((3.0, 4.0), (1.0, 1.0)) if at_s < 12 else ((1.0, 1.0), (3.0, 4.0))
+        history.add(at_s, [track("t-1", at_s, first), track("t-2", at_s, then)])
+    covered = replace(event(), ended_at_s=20.0)
+    found = whose(within_reach(covered, SHELF, history), (ANNA, BEN))
+    assert [each.session_id for each in found.claims] == ["c-1", "c-2"]
+    assert found.kind == "several"  # Ben stood there for four times as long
+    evenly = whose(within_reach(covered, SHELF, history, ReachSettings(begins=0.0)), (ANNA, BEN))
+    assert [each.session_id for each in evenly.claims] == ["c-2", "c-1"]
 
 
 def test_who_was_too_close_before_one_of_them_checked_in_does_not_matter() -> None:

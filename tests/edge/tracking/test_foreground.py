@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -87,6 +88,23 @@ def test_short_and_tall_people_are_found_in_the_same_place() -> None:
     shop = Shop().empty()
     for tall_m in (1.45, 1.6, 1.95):
         assert off(shop.show([Body((3.0, 2.0), tall_m=tall_m)]), [(3.0, 2.0)]) < 0.25
+
+
+@pytest.mark.parametrize("followed", [True, False])
+def test_what_looks_like_a_shadow_is_somebody_only_where_somebody_is_followed(
+    followed: bool,
+) -> None:
+    shop, at = Shop().empty(), (3.0, 2.0)
+    pictures = shop.studio.shoot()
+    for name, picture in pictures.items():
+        body = shop.floor.grid.body_mask(name, at, grow_px=0).astype(np.float32)
+        darker = 1 - 0.35 * cv2.resize(body, (picture.shape[1], picture.shape[0]))
+        pictures[name] = (picture * darker[:, :, None]).astype(np.uint8)
+    scan = shop.floor.observe(pictures, shop.step / shop.rate_hz, (at,) if followed else ())
+    if followed:
+        assert off(places(scan), [at]) < 0.25
+    else:
+        assert places(scan) == ()
 
 
 def test_shadows_alone_are_nobody() -> None:

@@ -133,6 +133,24 @@ def test_two_who_came_in_together_are_bound_and_marked_as_exchangeable() -> None
     assert second.may_be[0].probability == rival.probability
 
 
+@pytest.mark.parametrize(("earlier", "shared"), [((0.5, -0.1), True), ((0.5, 0.2), False)])
+def test_who_is_first_seen_past_somebody_before_the_door_may_be_who_came_in_first(
+    earlier: Point2, shared: bool
+) -> None:
+    sessions = Sessions(SHOP)
+    sessions.update(1.0, [track("t-1", 1.0, earlier, first_seen_s=0.0)])
+    first = track("t-1", 2.0, earlier, first_seen_s=0.0)
+    sessions.update(2.0, [first, track("t-2", 2.0, (0.7, 0.5), first_seen_s=2.0)])
+    sessions.check_in(checkin(1, 3.0))
+    sessions.check_in(checkin(2, 3.3))
+    for at_s in (3.4, 4.0, 5.0):
+        both = track("t-1", at_s, (0.4, 0.4)), track("t-2", at_s, (0.7, 0.5))
+        sessions.update(at_s, both)
+    members = [member for session in sessions.sessions() for member in session.members]
+    assert {member.track_id for member in members} == {"t-1", "t-2"}
+    assert all(bool(member.may_be) == shared for member in members)
+
+
 def test_who_had_gone_before_a_checkin_is_not_taken_for_whoever_stands_there() -> None:
     sessions = Sessions(SHOP)
     sessions.update(3.0, [track("t-1", 3.0), track("t-2", 3.0, (0.5, -0.2), first_seen_s=2.5)])
