@@ -8,13 +8,14 @@ So where one session alone can hold the product, or a session can hold one of th
 that settles whose or what it was. "Can hold" counts lines and open reviews alike. And who alone put
 back what they can only have from a take that several may have done, did take it. What shoppers put
 back and nobody can hold goes to review and never makes a line negative; where staff stood
-beside them it was restocked, as no receipt depends on it. What a piece was told to be when it was
+beside them it was restocked, as no receipt depends on it; where it was unsure in the first place
+and they hold nothing like it, they brought it along. What a piece was told to be when it was
 put where it does not belong, by who held it or by a person, it is when it is taken from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,9 +35,12 @@ from edge.events import InteractionEvent
 
 # Below this share a candidate does not speak for a product, held or not.
 _PLAUSIBLE_SHARE: Final = 0.2
+_CLEARLY_LIKELIER: Final = 1.25
+_NEARLY_AS_LIKELY: Final = 0.7
 _OF_NO_LINE: Final = ("not_taken", "no_shopper")
 RULES: Final = "rule: "  # begins the name of every reviewer who is none
 BY_RULE: Final = f"{RULES}put back"
+BROUGHT_ALONG: Final = f"{RULES}brought along"
 
 
 @dataclass(frozen=True)
@@ -225,13 +229,52 @@ def _put_back(case: _Case) -> tuple[Entry, ...]:
         return (_review(case, "several_shoppers", case.attribution),)
     if len(holders) == 1:
         return _released(case, *holders[0])
+    likeliest = _likeliest_held(case, [sku for _, sku in holders])
+    if likeliest is not None:
+        return _released(case, case.sessions[0], likeliest)
     if not holders and skus:
-        names = " or ".join(skus)
-        return (_review(case, "not_taken", f"nobody who was near holds {names}"),)
+        return _of_nobody(case, skus)
     if len({session for session, _ in holders}) > 1 or len(case.sessions) > 1:
         return (_review(case, "several_shoppers", case.attribution),)
     why: ReviewWhy = "low_confidence" if skus else "unknown_product"
     return (_review(case, why, case.event.evidence.reason),)
+
+
+def _of_nobody(case: _Case, skus: tuple[str, ...]) -> tuple[Entry, ...]:
+    """A put-back of what nobody who was near can hold.
+
+    It looked as much like something that one of them does hold; or it was unsure in the first
+    place and like nothing that they have: then it is no piece of the shop's, but was brought along.
+    """
+    shares = {each.sku: each.share for each in case.event.candidates}
+    held = [
+        (session, sku)
+        for session in case.sessions
+        for sku in shares
+        if _can_hold(case.shop, session, sku)
+    ]
+    likely = [each for each in held if shares[each[1]] >= _NEARLY_AS_LIKELY * max(shares.values())]
+    if len(likely) == 1:
+        return _released(case, *likely[0])
+    names = " or ".join(skus)
+    review = _review(case, "not_taken", f"nobody who was near holds {names}")
+    if held or case.event.outcome == "accept":
+        return (review,)
+    why = "nobody who was near holds anything that it looks like"
+    return review, _settled(case, review.review_id, BROUGHT_ALONG, why)
+
+
+def _likeliest_held(case: _Case, skus: Sequence[str]) -> str | None:
+    """What one session put back of the products that it can hold, where one is clearly likelier.
+
+    What it looks like as well, but cannot be, is no reason to ask.
+    """
+    shares = {each.sku: each.share for each in case.event.candidates if each.sku in skus}
+    ranked = sorted(shares.items(), key=lambda each: -each[1])
+    if len(case.sessions) > 1 or len(ranked) < 2 or len(ranked) < len(skus):
+        return None
+    (best, share), (_, next_share) = ranked[:2]
+    return best if share >= _CLEARLY_LIKELIER * next_share else None
 
 
 def _released(case: _Case, session: str, sku: str) -> tuple[Entry, ...]:
@@ -263,19 +306,8 @@ def _released(case: _Case, session: str, sku: str) -> tuple[Entry, ...]:
         theirs = not concerned or (len(takes) == 1 and _can_only_be(review, case, sku))
         if left and theirs and review.quantity <= left:
             left -= review.quantity
-            entries.append(
-                ReviewSettled(
-                    entry_id=f"{review.review_id}:settled",
-                    captured_at_s=event.ended_at_s,
-                    wall_time_s=case.wall_time_s,
-                    review_id=review.review_id,
-                    reviewer=BY_RULE,
-                    sku=None,
-                    session_id=None,
-                    quantity=0,
-                    reason=f"put back as event {event.event_id} shows",
-                )
-            )
+            why = f"put back as event {event.event_id} shows"
+            entries.append(_settled(case, review.review_id, BY_RULE, why))
     if left:
         entries.append(
             _review(
@@ -287,6 +319,21 @@ def _released(case: _Case, session: str, sku: str) -> tuple[Entry, ...]:
             )
         )
     return tuple(entries)
+
+
+def _settled(case: _Case, review_id: str, rule: str, reason: str) -> ReviewSettled:
+    """That a review needs no person, by a rule: it was of nothing that anybody has."""
+    return ReviewSettled(
+        entry_id=f"{review_id}:settled",
+        captured_at_s=case.event.ended_at_s,
+        wall_time_s=case.wall_time_s,
+        review_id=review_id,
+        reviewer=rule,
+        sku=None,
+        session_id=None,
+        quantity=0,
+        reason=reason,
+    )
 
 
 def _can_only_be(take: Review, case: _Case, sku: str) -> bool:

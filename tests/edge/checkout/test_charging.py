@@ -151,21 +151,43 @@ def test_an_unsure_put_back_is_of_the_only_candidate_that_is_held(desk: Desk) ->
     assert open_reviews(desk) == []
 
 
-@pytest.mark.parametrize("milk_share", [0.05, 0.6])
-def test_an_unsure_put_back_of_something_that_is_hardly_or_not_held_goes_to_review(
-    desk: Desk, milk_share: float
-) -> None:
-    record(desk, event("e1", sku="milk" if milk_share < 0.1 else "bear"))
-    unsure = event(
-        "e2",
-        "put_back",
-        "tea",
-        outcome="review",
-        candidates=(("tea", 0.9 - milk_share), ("milk", milk_share)),
-    )
-    record(desk, unsure)
+def test_an_unsure_put_back_of_something_that_is_hardly_held_goes_to_review(desk: Desk) -> None:
+    record(desk, event("e1", sku="milk"))
+    looks = (("tea", 0.85), ("milk", 0.05))
+    record(desk, event("e2", "put_back", "tea", outcome="review", candidates=looks))
     assert open_reviews(desk) == [("e2", "not_taken")]
-    assert sum(held(desk).values()) == 1
+    assert held(desk) == {"milk": 1}
+
+
+def test_an_unsure_put_back_like_nothing_that_they_hold_was_brought_along(desk: Desk) -> None:
+    record(desk, event("e1", sku="bear"))
+    looks = (("tea", 0.55), ("milk", 0.45))
+    record(desk, event("e2", "put_back", "tea", outcome="review", candidates=looks))
+    assert open_reviews(desk) == []
+    assert held(desk) == {"bear": 1}
+
+
+@pytest.mark.parametrize(("milk_share", "released"), [(0.4, True), (0.3, False)])
+def test_a_put_back_of_what_nobody_holds_is_of_what_they_hold_and_it_looks_as_much_like(
+    desk: Desk, milk_share: float, released: bool
+) -> None:
+    record(desk, event("e1", sku="milk"))
+    looks = (("tea", 0.5), ("milk", milk_share))
+    record(desk, event("e2", "put_back", "tea", candidates=looks))
+    assert held(desk) == ({} if released else {"milk": 1})
+    assert open_reviews(desk) == ([] if released else [("e2", "not_taken")])
+
+
+@pytest.mark.parametrize(("milk_share", "released"), [(0.3, True), (0.36, False)])
+def test_an_unsure_put_back_is_of_what_is_held_and_clearly_likelier_than_what_else_is(
+    desk: Desk, milk_share: float, released: bool
+) -> None:
+    record(desk, event("e1", sku="tea"))
+    record(desk, event("e2", sku="milk"))
+    looks = (("tea", 0.4), ("milk", milk_share), ("bear", 0.6 - milk_share))
+    record(desk, event("e3", "put_back", "tea", outcome="review", candidates=looks))
+    assert held(desk) == ({"milk": 1} if released else {"milk": 1, "tea": 1})
+    assert open_reviews(desk) == ([] if released else [("e3", "low_confidence")])
 
 
 _EITHER_OF_TWO = (("bear", 0.4), ("milk", 0.35), ("tea", 0.25))

@@ -72,7 +72,7 @@ class Scene:
             at_s=at.captured_at_s,
             quantity=quantity,
             outcome=outcome,
-            candidates=((sku, 0.7), (other, 0.3)),
+            candidates=((sku, 0.52), (other, 0.48)),
         )
         crops = (f"2026-03-02/{name}-after.jpg", f"2026-03-02/{name}-before.jpg")
         happened = replace(

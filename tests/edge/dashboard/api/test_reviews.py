@@ -165,8 +165,8 @@ def test_there_is_no_review_that_nobody_opened(scene: Scene) -> None:
 
 def test_a_queue_comes_in_pages(scene: Scene) -> None:
     ann = scene.come_in()
-    for _ in range(3):
-        scene.happen(ann, outcome="review")
+    *_, answered = (scene.happen(ann, outcome="review") for _ in range(4))
+    scene.post(f"review/{answered}/verdict", {"answer": "nothing"})
     whole = [each["review_id"] for each in scene.get("review", limit=200)["items"]]
     page = scene.get("review", limit=2)
     paged = [each["review_id"] for each in page["items"]]
