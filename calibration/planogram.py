@@ -27,7 +27,10 @@ from calibration.format import (
     first_complaint,
 )
 
+MAY_BE_LEFT_OUT = ("columns", "piece_width_m", "piece_depth_m", "piece_height_m")
+
 _HAIR_M = 0.002
+_Metres = Annotated[float, Field(gt=0)]
 
 
 class Facing(Closed):
@@ -43,6 +46,11 @@ class Facing(Closed):
         sku: What should stand here.
         capacity: Pieces that fit.
         stock: Pieces when the planogram was made.
+        columns: Pieces side by side; ``None`` where nobody said so.
+        piece_width_m: Of one piece as it stands here, as a product's master data has it; ``None``,
+            like the other two, where nobody said so.
+        piece_depth_m: Into the fixture.
+        piece_height_m: Up.
     """
 
     fixture: str
@@ -54,12 +62,28 @@ class Facing(Closed):
     sku: str = Field(min_length=1)
     capacity: Annotated[int, Field(ge=1)]
     stock: Annotated[int, Field(ge=0)]
+    columns: Annotated[int, Field(ge=1)] | None = None
+    piece_width_m: _Metres | None = None
+    piece_depth_m: _Metres | None = None
+    piece_height_m: _Metres | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Facing:
         if self.stock > self.capacity:
             raise ValueError(f"stock {self.stock} is more than the capacity {self.capacity}")
+        if self.columns is not None and self.columns > self.capacity:
+            raise ValueError(f"columns {self.columns} are more than the capacity {self.capacity}")
+        sides = (self.piece_width_m, self.piece_depth_m, self.piece_height_m)
+        if None in sides and any(sides):
+            raise ValueError("a piece has a width, a depth and a height, or none of them")
         return self
+
+    @property
+    def piece_m(self) -> tuple[float, float, float] | None:
+        """Width, depth and height of one piece, where they are known."""
+        if self.piece_width_m is None or self.piece_depth_m is None or self.piece_height_m is None:
+            return None
+        return self.piece_width_m, self.piece_depth_m, self.piece_height_m
 
     def corners_m(self, fixture: Fixture) -> NDArray[np.float64]:
         """The eight corners of its box in shop metres, shape ``(8, 3)``, the front four first.

@@ -15,9 +15,10 @@ from typing import Final
 from pydantic import ValidationError
 
 from calibration.format import CalibrationError, first_complaint
-from calibration.planogram import Facing, Planogram
+from calibration.planogram import MAY_BE_LEFT_OUT, Facing, Planogram
 
 COLUMNS: Final = ("facing", *Facing.model_fields)
+_NEEDED: Final = tuple(each for each in COLUMNS if each not in MAY_BE_LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def to_csv(planogram: Planogram) -> str:
     writer.writerow(COLUMNS)
     for name, facing in sorted(planogram.facings.items()):
         values = facing.model_dump()
-        writer.writerow([name, *(values[field] for field in COLUMNS[1:])])
+        cells = [values[field] for field in COLUMNS[1:]]
+        writer.writerow([name, *("" if each is None else each for each in cells)])
     return out.getvalue()
 
 
@@ -55,7 +57,8 @@ def from_csv(text: str, name: str = "planogram.csv") -> Planogram:
     """Read a table.
 
     Args:
-        text: With a header; columns in any order, comma or semicolon between them.
+        text: With a header; columns in any order, comma or semicolon between them. How pieces stand
+            and their size may be left out, as columns or in single lines.
         name: Of the file, for messages.
 
     Raises:
@@ -66,7 +69,7 @@ def from_csv(text: str, name: str = "planogram.csv") -> Planogram:
     delimiter = ";" if header.count(";") > header.count(",") else ","
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
     columns = [each.strip() for each in reader.fieldnames or []]
-    missing = [each for each in COLUMNS if each not in columns]
+    missing = [each for each in _NEEDED if each not in columns]
     unknown = [each for each in columns if each not in COLUMNS]
     if missing or unknown:
         what = f"misses {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
@@ -82,7 +85,8 @@ def from_csv(text: str, name: str = "planogram.csv") -> Planogram:
             problem = "is there twice" if key else "has no name"
             raise CalibrationError(f"{name}: line {line}: facing {key} {problem}")
         try:
-            facings[key] = Facing.model_validate({a: b.strip() for a, b in row.items()})
+            said = {a: b.strip() for a, b in row.items() if b.strip() or a not in MAY_BE_LEFT_OUT}
+            facings[key] = Facing.model_validate(said)
         except ValidationError as err:
             raise CalibrationError(f"{name}: line {line}: {first_complaint(err)}") from err
     return Planogram(facings=facings)

@@ -1,7 +1,8 @@
 """How the goods of a facing may stand: columns side by side, rows one behind the other. Pure.
 
-A planogram says how many pieces fit, not how. Pieces stand in columns that share the width evenly,
-as many as fit, and what is left of the capacity stands one behind the other in the depth. Where the
+A planogram says how many pieces fit, and it may say how many stand side by side. Where it does not,
+pieces stand in columns that share the width evenly, as many as fit, and what is left of the
+capacity stands one behind the other in the depth. Where the
 facing's stock is known, what the front rows of all its columns leave room for says how many pieces
 a column can hold.
 """
@@ -126,6 +127,8 @@ def layouts(
         width_m: How wide they are.
         pieces: How many are believed to have stood on the facing.
     """
+    if facing.columns is not None:
+        return (Layout(facing.columns, -(-facing.capacity // facing.columns), 1.0),)
     found: list[Layout] = []
     for columns in range(1, facing.capacity + 1):
         column_m = facing.width_m / columns

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.interaction.above import CELL_M, Above, Mask, alike_aside, end_of
+from edge.interaction.compare import Change
+from edge.interaction.facings import FacingsView
 
 LENGTHS_M: Final = np.geomspace(0.03, 0.7, 80)
 TEMPLATES_M: Final = (0.05, 0.08)  # a small piece's front, then a larger one's
@@ -24,6 +26,8 @@ _USUAL: Final = 0.45  # logarithm of how long a piece looks over its width
 _SPREAD: Final = 0.55
 _OFF_M: Final = 0.008
 _OFF: Final = 0.05
+_SIZE_OFF: Final = 0.05
+_LEAST_OVER_M: Final = 0.02
 _WRONG: Final = 0.15  # of changes show only a part of what went, or something more
 _WRONG_WITHIN_M: Final = 0.3
 _BEYOND: Final = 6  # cells that would show more of it
@@ -46,6 +50,36 @@ _REPEAT_ELSEWHERE: Final = 0.018  # that it is found at another distance than th
 def usual_lengths(width_m: float) -> NDArray[np.float64]:
     """How likely pieces of a width have each of ``LENGTHS_M``, unscaled."""
     return np.asarray(np.exp(-0.5 * ((np.log(LENGTHS_M / width_m) - _USUAL) / _SPREAD) ** 2))
+
+
+def lengths_of(
+    view: FacingsView, change: Change, piece_m: tuple[float, float, float]
+) -> NDArray[np.float64]:
+    """How likely a piece of a known size has each of ``LENGTHS_M`` where a change is, unscaled.
+
+    It hides its depth and, behind that, what the camera would see of the board over its top: as far
+    as the middle of it where it is slender on top, as far as its back where it is a box.
+
+    Args:
+        view: How the camera sees the facings.
+        change: Where the piece stands.
+        piece_m: Its width, depth and height.
+    """
+    _, depth_m, height_m = piece_m
+    fixture = view.fixtures[change.fixture]
+    away = view.camera.position_m - np.array(fixture.origin_m)
+    above_m = float(away @ np.array(fixture.up)) - view.openings[change.opening].bottom_m
+    before_m = float(away @ fixture.inward)
+    over = above_m / max(above_m - height_m, _LEAST_OVER_M)
+    ends_m = [(w_m - before_m) * over + before_m for w_m in _tops(change.w_m, depth_m)]
+    nearest_m, farthest_m = (each - change.w_m for each in ends_m)
+    beyond_m = np.maximum(nearest_m - LENGTHS_M, 0) + np.maximum(LENGTHS_M - farthest_m, 0)
+    return np.asarray(np.exp(-0.5 * (beyond_m / (_OFF_M + _SIZE_OFF * farthest_m)) ** 2))
+
+
+def _tops(front_m: float, depth_m: float) -> tuple[float, float]:
+    """How far into the fixture what is highest of a piece is, at the nearest and the farthest."""
+    return front_m + depth_m / 2, front_m + depth_m
 
 
 def fits_length(

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from calibration.planogram import Facing
 from edge.interaction.above import CELL_M, Above, Mask, alike_aside, from_above
+from edge.interaction.boxes import fits_boxes
 from edge.interaction.columns import Layout, Standing, by_column, fronts, layouts, left_by_layout
 from edge.interaction.compare import Change
 from edge.interaction.facings import FacingsView
@@ -28,6 +29,7 @@ from edge.interaction.lengths import (
     LENGTHS_M,
     TEMPLATES_M,
     fits_length,
+    lengths_of,
     repeats_after,
     usual_lengths,
 )
@@ -42,6 +44,8 @@ _PRIOR: Final = (0.865, 0.13, 0.005)
 _PITCHES_M: Final = np.geomspace(_LEAST_PITCH_M, 0.5, 120)
 _PITCH_USUAL: Final = -0.15  # logarithm of the rows' distance over a piece's width
 _PITCH_SPREAD: Final = 0.35
+_ROW_GAP_M: Final = 0.012
+_ROW_GAP_SPREAD_M: Final = 0.008
 _OFF_M: Final = 0.007
 _GAP_OFF_M: Final = 0.011
 _GAP_WRONG: Final = 0.2
@@ -130,9 +134,14 @@ def count(
     behind = rows_behind(with_object, without, inside, seen, facing.depth_m, nearest_m)
     likeliest = max(options, key=lambda each: each.weight)
     staggered = _fits_staggered(change, by_column(facing, standing, likeliest))
-    belief = _belief(options, facing, change, pitch, 0.0) * staggered
+    usual = _usual(view, change)
+    belief = _belief(options, facing, change, usual * pitch.likelihood, 0.0) * staggered
     long_as = fits_length(inside, seen, change.width_m, _PITCHES_M, len(_PRIOR), again_m)
     prior = np.array(_PRIOR)[:, None, None]
+    if facing.piece_m is not None:
+        rows_m = facing.piece_m[1] + _ROW_GAP_M
+        boxes = fits_boxes(view, change, facing.piece_m, rows_m, len(_PRIOR))
+        prior = prior * boxes[:, None, None]
     joint = prior * long_as
     if vanished:
         pitch_m = float(_PITCHES_M[(joint * belief).sum(axis=(0, 1)).argmax()])
@@ -140,7 +149,8 @@ def count(
         joint = joint * _emptied(held, _hidden(seen))[:, None]
     weights = (joint * _normalised(belief)).sum(axis=(1, 2))
     if behind:
-        belief = _normalised(_belief(options, facing, change, pitch, behind[0]) * staggered)
+        belief = _belief(options, facing, change, usual * pitch.likelihood, behind[0])
+        belief = _normalised(belief * staggered)
         seen_as = np.stack([_fits(behind, number) for number in range(1, len(_PRIOR) + 1)])
         joint = prior * seen_as[:, None] * long_as
         weights = (joint * belief).sum(axis=(1, 2)) + _SPURIOUS * weights
@@ -242,11 +252,29 @@ def _shows(seen: Mask, pitch_m: float) -> bool:
     return len(row) > 0 and float(row.mean()) > _WHOLLY
 
 
+def _usual(view: FacingsView, change: Change) -> NDArray[np.float64]:
+    """How likely each length of a piece and distance of rows is before anything of it was seen.
+
+    Where the planogram says how large a piece is, they follow from its size; otherwise, roughly,
+    from how wide the change is.
+
+    Returns:
+        Unscaled, ``(L, P)``.
+    """
+    piece_m = view.facings[change.facing].piece_m
+    if piece_m is None:
+        width_m = max(change.width_m, _LEAST_PITCH_M)
+        off = (np.log(_PITCHES_M / width_m) - _PITCH_USUAL) / _PITCH_SPREAD
+        return usual_lengths(width_m)[:, None] * np.exp(-0.5 * off**2)
+    off = (_PITCHES_M - piece_m[1] - _ROW_GAP_M) / _ROW_GAP_SPREAD_M
+    return lengths_of(view, change, piece_m)[:, None] * np.exp(-0.5 * off**2)
+
+
 def _belief(
     options: tuple[Layout, ...],
     facing: Facing,
     change: Change,
-    pitch: RowPitch,
+    known: NDArray[np.float64],
     next_m: float,
 ) -> NDArray[np.float64]:
     """How likely each length of a piece and distance of rows is, given where they stand.
@@ -254,13 +282,11 @@ def _belief(
     Returns:
         Sums to 1, ``(L, P)``.
     """
-    width_m = max(change.width_m, _LEAST_PITCH_M)
-    usual = np.exp(-0.5 * ((np.log(_PITCHES_M / width_m) - _PITCH_USUAL) / _PITCH_SPREAD) ** 2)
     room = np.zeros(len(_PITCHES_M))
     for layout in options:
         last_m = change.w_m + next_m
         room += layout.weight * layout.room_for(_PITCHES_M, facing.depth_m, last_m)
-    return _normalised(usual_lengths(width_m)[:, None] * usual * room * pitch.likelihood)
+    return _normalised(known * room)
 
 
 def _normalised(belief: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ _ALL_BACK: Final = 0.1  # as much less a product fits of which as many pieces ha
 _DISTANCE_WEIGHT: Final = 0.8
 _ABOUT_AS_NEAR: Final = 0.1
 _USUALLY_WITHIN: Final = 0.15  # of how far its pieces usually are, a piece of a product is
-_CLEAR_NUMBER: Final = 0.9
+_CLEAR_NUMBER: Final = 0.85
 # That it was more is the shop's loss, so to charge the fewer needs less to be sure of.
 _LIKELY_NUMBER: Final = 0.8
 _HARDLY_FEWER: Final = 0.02
@@ -52,6 +52,7 @@ class Sight:
         recognition: What the recogniser made of it; ``None`` without one.
         further: How much further it is from products than their pieces usually are here, as far as
             that is known.
+        unfit: Products that it cannot be by its size, as far as sizes are known.
         doubts: What makes the sight itself uncertain, in words.
     """
 
@@ -65,6 +66,7 @@ class Sight:
     twin: float = 0.0
     recognition: Recognition | None = None
     further: Mapping[str, float] = field(default_factory=dict)
+    unfit: frozenset[str] = frozenset()
     doubts: tuple[str, ...] = ()
 
 
@@ -221,7 +223,7 @@ def _may_be_known(sight: Sight, own: str, stock: LiveStock) -> bool:
         each.distance <= candidates[0].distance + _ABOUT_AS_NEAR
         and sight.further.get(each.sku, 0.0) <= _USUALLY_WITHIN
         for each in candidates
-        if each.sku == own or each.sku in stock.out
+        if each.sku not in sight.unfit and (each.sku == own or each.sku in stock.out)
     )
 
 
@@ -229,17 +231,24 @@ def _scores(sight: Sight, stock: LiveStock) -> dict[str, float]:
     """How well the object fits what it may be: the facing's own goods, and what is out or was.
 
     Looks speak for a product. Against it speaks how much further it is for the recogniser than its
-    nearest product, or than pieces of the product usually are.
+    nearest product, or than pieces of the product usually are; its size rules it out.
     """
     own = stock.belongs[sight.facing]
     looks = {
         sku: sight.looks[sku] - (0.0 if sku in stock.out else _ALL_BACK)
         for sku in sorted({*stock.out, *stock.ever_out})
-        if sku in sight.looks
+        if sku in sight.looks and sku not in sight.unfit
     }
+    if own in sight.unfit:
+        return {own: 0.0, **_held_against(looks, sight)}
     by_colour = min(sight.own_colours or 0.0, _COLOURS_ALONE)
     by_twin = sight.twin if sight.twin >= _TWIN else 0.0
     looks[own] = max(sight.looks.get(own, 0.0), by_colour, by_twin)
+    return _held_against(looks, sight)
+
+
+def _held_against(looks: dict[str, float], sight: Sight) -> dict[str, float]:
+    """Looks, less what the recogniser has to say against each product."""
     if sight.recognition is None:
         return looks
     nearest_by = sight.recognition.decision.candidates[0].distance

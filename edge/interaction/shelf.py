@@ -24,6 +24,7 @@ from calibration.format import Calibration
 from calibration.planogram import Planogram
 from edge.events import Evidence, Frame, InteractionEvent, Recognition
 from edge.interaction.above import twin
+from edge.interaction.boxes import fits_size
 from edge.interaction.change import ChangeSettings, Scene, Step
 from edge.interaction.compare import Change, compare, merged
 from edge.interaction.evidence import FixturePicture, ItemRecogniser, ObjectCrops
@@ -69,6 +70,11 @@ class SharedShelves:
         self.palettes: dict[str, Palette] = {}
         self.pitches: dict[str, RowPitch] = {}
         self.usual = UsualDistances()
+        self.sizes_m = {
+            each.sku: each.piece_m
+            for each in planogram.facings.values()
+            if each.piece_m is not None
+        }
 
     def known(self) -> Known:
         """What is known now, to go back to."""
@@ -297,6 +303,11 @@ class ShelfWatch:
             twin=twin(self.view, change, frame.image, self._picture.settled)
             if change.direction == "appeared"
             else 0.0,
+            unfit=frozenset(
+                sku
+                for sku, size_m in shelves.sizes_m.items()
+                if change.direction == "appeared" and not fits_size(self.view, change, size_m)
+            ),
         )
         verdict = judge(sight, shelves.stock)
         recognition = None

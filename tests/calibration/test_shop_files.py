@@ -56,6 +56,23 @@ def test_a_planogram_comes_back_from_its_table_to_the_last_digit(
     assert from_csv(to_csv(plan)) == plan
 
 
+def test_how_pieces_stand_and_their_size_may_be_left_out_of_a_table() -> None:
+    sized = PLAN.facings["fixture-1-1-1"].model_copy(
+        update={
+            "columns": 2,
+            "piece_width_m": 0.1,
+            "piece_depth_m": 0.05,
+            "piece_height_m": 0.2,
+        }
+    )
+    plan = Planogram(facings={**PLAN.facings, "fixture-1-1-1": sized})
+    assert sized.piece_m == (0.1, 0.05, 0.2)
+    assert from_csv(to_csv(plan)) == plan
+    without = "\n".join(",".join(line.split(",")[:10]) for line in to_csv(PLAN).splitlines())
+    assert from_csv(without) == PLAN
+    assert PLAN.facings["fixture-1-1-1"].piece_m is None
+
+
 def test_a_table_from_a_spreadsheet_with_semicolons_is_read() -> None:
     assert from_csv("\ufeff" + to_csv(PLAN).replace(",", ";")) == PLAN
 
@@ -65,9 +82,11 @@ def test_a_table_from_a_spreadsheet_with_semicolons_is_read() -> None:
     [
         (lambda text: text.replace("width_m", "width"), "misses width_m"),
         (lambda text: text.replace("0.325", "wide", 1), "line 2: "),
-        (lambda text: text.replace(",6,5", ",6", 1), "line 2 has not 10 columns"),
+        (lambda text: text.replace(",6,5", ",6", 1), "line 2 has not 14 columns"),
         (lambda text: text + text.splitlines()[1] + "\n", "is there twice"),
         (lambda text: text.replace(",6,5", ",6,9", 1), "stock 9 is more than the capacity 6"),
+        (lambda text: text.replace(",6,5,,", ",6,5,7,", 1), "columns 7 are more than the capacity"),
+        (lambda text: text.replace(",6,5,,", ",6,5,2,0.1", 1), "a depth and a height, or none"),
     ],
 )
 def test_a_wrong_table_is_refused_with_the_line(change: object, complaint: str) -> None:

@@ -81,6 +81,9 @@ class FacingShape(Shape):
     stock: int
 
 
+_SHOWN_OF_A_FACING: Final = FacingShape.model_fields.keys() - {"name"}
+
+
 class FrontShape(Shape):
     """What stands on a fixture.
 
@@ -404,7 +407,7 @@ def _fronts(bench: Bench) -> list[FrontShape]:
             fixture=fixture,
             grid=work.grids.get(fixture),
             facings=tuple(
-                FacingShape(name=name, **each.model_dump(exclude={"fixture", "depth_m"}))
+                FacingShape(name=name, **each.model_dump(include=_SHOWN_OF_A_FACING))
                 for name, each in sorted(facings.items())
                 if each.fixture == fixture
             ),

@@ -311,6 +311,11 @@ def _boards(goods: list[Goods]) -> list[list[Goods]]:
     return [row for row in boards if row]
 
 
+def _as_measured_m(side_m: float) -> float:
+    """To half a centimetre, as master data has it."""
+    return max(0.005, round(round(side_m / 0.005) * 0.005, 3))
+
+
 def _fits(row: list[Goods]) -> bool:
     return sum(_narrowest_m(each) for each in row) <= FIXTURE_WIDTH_M
 
@@ -324,7 +329,7 @@ def _facing(
     goods: Goods,
     rng: np.random.Generator,
 ) -> tuple[Facing, tuple[Place, ...]]:
-    width, depth, _ = goods.size_m
+    width, depth, height = goods.size_m
     columns = int(np.clip((wide_m - 0.02) // (width + 0.025), 1, 3))
     rows = int(np.clip((FIXTURE_DEPTH_M - 0.02) // (depth + 0.012), 1, 4))
     floor_m = board * BOARD_GAP_M + BOARD_THICK_M
@@ -351,5 +356,9 @@ def _facing(
         sku=goods.sku,
         capacity=capacity,
         stock=stock,
+        columns=columns,
+        piece_width_m=_as_measured_m(width),
+        piece_depth_m=_as_measured_m(depth),
+        piece_height_m=_as_measured_m(height),
     )
     return facing, places

@@ -32,6 +32,13 @@ def test_what_is_laid_out_reads_back_as_a_calibration_with_a_valid_planogram(
     assert len(shop.planogram.facings) == 16
 
 
+def test_a_facing_says_how_its_goods_stand_and_how_large_one_is() -> None:
+    shop = _shop()
+    for name, facing in shop.planogram.facings.items():
+        assert facing.piece_m == (0.09, 0.08, 0.2)
+        assert facing.columns == len({place.column for place in shop.places[name]})
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_every_facing_lies_in_its_shelf_cameras_picture(seed: int) -> None:
     shop = _shop(seed)
