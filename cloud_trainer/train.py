@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -38,6 +39,8 @@ from models.embedder import Embedder, NetworkShape
 from models.preprocess import Preprocessing
 
 logger = logging.getLogger(__name__)
+
+_CPU_INFO: Final = Path("/proc/cpuinfo")
 
 # A photo is looked at through views of a third of its area and more; 1.4 times the network's input
 # keeps the closest view about as sharp as the input.
@@ -149,24 +152,20 @@ class Trained:
 Report = Callable[[Mapping[str, object]], None]
 
 
-def fastest_dtype(device: torch.device) -> torch.dtype:
-    """The faster of bf16 and fp32 for this machine's matrix products.
+def compute_dtype(device: torch.device, cpu_info: str) -> torch.dtype:
+    """What matrix products are computed in: bf16 where the hardware has units for it, or fp32.
 
     GPUs since Ampere and CPUs with bf16 tiles gain two to four times; CPUs that emulate bf16 lose.
-    Measured rather than looked up, since no list of processors stays true.
+    Read rather than timed: on a busy machine a timing may go either way, and what is trained with
+    the same seed would not be the same.
+
+    Args:
+        device: What is trained on.
+        cpu_info: The system's ``/proc/cpuinfo``, or nothing where it has none.
     """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    seconds: dict[torch.dtype, float] = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        left, right = torch.ones(2048, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
-        best = math.inf
-        for _ in range(8):
-            started = time.perf_counter()
-            left @ right
-            best = min(best, time.perf_counter() - started)
-        seconds[dtype] = best
-    return min(seconds, key=lambda dtype: seconds[dtype])
+    return torch.bfloat16 if "amx_bf16" in cpu_info.split() else torch.float32
 
 
 class TrainingRun:
@@ -197,7 +196,8 @@ class TrainingRun:
         self._index = {sku: row for row, sku in enumerate(self.skus)}
         self._checkpoint = folder / "checkpoint.pt"
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._dtype = fastest_dtype(self._device)
+        cpu_info = _CPU_INFO.read_text() if _CPU_INFO.exists() else ""
+        self._dtype = compute_dtype(self._device, cpu_info)
         torch.manual_seed(plan.seed)
         self._network = Embedder(plan.network, self._dtype).to(self._device)
         self._network.freeze_early_blocks(plan.frozen_blocks)
@@ -270,7 +270,7 @@ class TrainingRun:
         self._optimiser.load_state_dict(saved["optimiser"])
         self.step, self._seconds = saved["step"], saved["seconds"]
         self._best, self._looks_without_gain = saved["best"], saved["looks_without_gain"]
-        if saved["dtype"] != str(self._dtype):  # a timing went the other way: stay with the first
+        if saved["dtype"] != str(self._dtype):  # begun on another machine: stay with that
             self._dtype = torch.bfloat16 if "bfloat16" in saved["dtype"] else torch.float32
             self._network.compute_dtype = self._average.compute_dtype = self._dtype
 

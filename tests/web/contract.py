@@ -13,6 +13,7 @@ from tests.web.client import Client
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import schemathesis
+    import schemathesis.specs.openapi.schemas  # noqa: F401 (lazily, warnings would be errors again)
     from schemathesis.core.result import Ok
 
 

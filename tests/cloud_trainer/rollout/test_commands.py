@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -93,17 +94,18 @@ def document(*arguments: str) -> Any:  # noqa: ANN401 (JSON is anything)
     return json.loads(result.stdout)
 
 
-def carry_on() -> None:
+def carry_on(environment: Mapping[str, str]) -> None:
     """A process of ``walkout-trainer rollout run``."""
+    os.environ.update(environment)  # the fork server may be older than this test
     app = typer.Typer()
     rollout.register(app)
     app(["rollout", "run", "--every", "0.1s"])
 
 
-def running() -> ForkServerProcess:
+def running(environment: Mapping[str, str]) -> ForkServerProcess:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["cloud_trainer.cli.rollout"])
-    process = context.Process(target=carry_on)
+    process = context.Process(target=carry_on, args=(environment,))
     process.start()
     return process
 
@@ -126,7 +128,7 @@ def test_a_rollout_goes_on_after_its_engine_was_killed_at_any_moment(
     assert (started["status"], started["number"]) == ("rolling", 1)
     serials = [cloud.plan(CATEGORY).serial]
     deaths = 0
-    process = running()
+    process = running(environment)
     try:
         until_s = time.monotonic() + 180.0
         # The record may say that it is done before that is signed: a death there counts as well.
@@ -137,7 +139,7 @@ def test_a_rollout_goes_on_after_its_engine_was_killed_at_any_moment(
                 process.kill()
                 process.join()
                 deaths += 1
-                process = running()
+                process = running(environment)
             time.sleep(0.05)
     finally:
         process.kill()
