@@ -67,6 +67,8 @@ class NetworkSession:
             raise WalkoutTrainerError(f"{self.path}: no network there; name an ONNX file or bundle")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or 0  # 0: ONNX Runtime takes every core
+        # The same INT8 figures on every machine: without VNNI sums would overflow.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             self._session = ort.InferenceSession(
                 str(self.path), options, providers=["CPUExecutionProvider"]
