@@ -52,22 +52,27 @@ def test_a_catalogue_becomes_a_bundle_that_opens_and_recognises(trained: Path) -
     assert not (trained / ".training").exists()
 
 
-@pytest.mark.parametrize("during", ["held-out-2", "all"])
-def test_killed_training_resumes_to_the_bundle_it_would_have_made(
-    photos: Path, trained: Path, tmp_path: Path, during: str
-) -> None:
-    out = tmp_path / "bundles"
-    arguments = _command(photos, "--out", out, "--steps", 20)
+def _killed(arguments: list[str], checkpoint: Path) -> None:
+    """Train until there is a checkpoint, and no longer."""
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
-        checkpoint = out / ".training" / "all" / during / "checkpoint.pt"
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while not checkpoint.exists() and time.monotonic() < deadline:
             assert process.poll() is None, "training ended before it could be killed"
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
-    assert not (out / "all").exists()
+
+
+def test_training_that_is_killed_twice_resumes_to_the_bundle_it_would_have_made(
+    photos: Path, trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "bundles"
+    for during in ("held-out-2", "all"):
+        checkpoint = out / ".training" / "all" / during / "checkpoint.pt"
+        _killed(_command(photos, "--out", out, "--steps", 20), checkpoint)
+        assert checkpoint.exists()
+        assert not (out / "all").exists()
     resumed = _train(photos, "--out", out, "--steps", 20)
     assert resumed.returncode == 0, resumed.stderr
     whole, again = open_bundle(trained / "all"), open_bundle(out / "all")

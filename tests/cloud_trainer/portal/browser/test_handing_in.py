@@ -95,7 +95,7 @@ def test_an_operator_goes_through_the_queue_by_keyboard_alone(
     expect(name).to_have_text(second)
     page.keyboard.press("r")
     page.keyboard.press("1")
-    expect(name).not_to_have_text(second)
+    expect(page.locator(".toast").last).to_contain_text(f"{second} goes back")
     stages = [_now(site, sku_of(product)).stage for product in WAITING]
     assert stages == ["approved", "refused", "refused"]
     assert _now(site, sku_of(WAITING[2])).reason.endswith("Send the back as well")
