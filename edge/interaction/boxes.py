@@ -44,20 +44,39 @@ def box(view: FacingsView, change: Change, size_m: Size, behind_m: float = 0.0) 
         size_m: Width, depth and height.
         behind_m: How much further back.
     """
-    fixture, opening = view.fixtures[change.fixture], view.openings[change.opening]
-    width_m, depth_m, height_m = size_m
-    corners = [
-        (change.u_m + u * width_m / 2, opening.bottom_m + v * height_m, change.w_m + behind_m + w)
-        for u in (-1, 1)
-        for v in (0, 1)
-        for w in (0.0, depth_m)
-    ]
-    pixels = view.camera.project(fixture.to_shop(np.array(corners)))
-    outline = ((pixels + 0.5) / view.scale - 0.5) * (1 << _SUBPIXEL_BITS)
+    outline = corners(view, change, size_m, (0.0, 0.0, behind_m)) * (1 << _SUBPIXEL_BITS)
     hidden = np.zeros((view.size_px[1], view.size_px[0]), np.uint8)
     hull = cv2.convexHull(np.rint(outline).astype(np.int32))
     cv2.fillConvexPoly(hidden, hull, 1, shift=_SUBPIXEL_BITS)
     return np.asarray((hidden > 0) & (view.opening_at == change.opening))
+
+
+def corners(
+    view: FacingsView, change: Change, size_m: Size, away_m: Size = (0.0, 0.0, 0.0)
+) -> NDArray[np.float64]:
+    """Where the corners of a piece are seen, work pixels ``(8, 2)``.
+
+    Args:
+        view: How the camera sees the facings.
+        change: Where a piece is or was.
+        size_m: Its width, depth and height.
+        away_m: How much further to the right, up and into the fixture it is than the change.
+    """
+    fixture, opening = view.fixtures[change.fixture], view.openings[change.opening]
+    width_m, depth_m, height_m = size_m
+    right_m, up_m, in_m = away_m
+    of_box = [
+        (
+            change.u_m + right_m + u * width_m / 2,
+            opening.bottom_m + up_m + v * height_m,
+            change.w_m + in_m + w,
+        )
+        for u in (-1, 1)
+        for v in (0, 1)
+        for w in (0.0, depth_m)
+    ]
+    pixels = view.camera.project(fixture.to_shop(np.array(of_box)))
+    return np.asarray((pixels + 0.5) / view.scale - 0.5)
 
 
 def fits_size(view: FacingsView, change: Change, size_m: Size) -> bool:

@@ -1,4 +1,4 @@
-"""What stood before the fixture a moment ago, to show the hand at a piece to whoever decides.
+"""What stood before the fixture a moment ago: to show the hand at a piece, and to count in it.
 
 Owns a short memory of reduced pictures and what of one may be shown: the piece and what is right at
 it. Whoever else is in the picture is coarsened, so that faces are not kept. When a hand was at a
@@ -8,6 +8,7 @@ piece is known elsewhere (``reach``).
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -28,6 +29,28 @@ _AT_PIECE_PX: Final = 18  # around a piece, in work pixels, what is at it is sho
 _COARSE: Final = 14  # work pixels that become one elsewhere
 
 
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """What stood before the fixture at a moment.
+
+    Attributes:
+        at_s: When.
+        picture: The work picture, uint8 BGR ``(H, W, 3)``.
+        foreground: Where it differed from the settled picture, bool ``(H, W)``.
+    """
+
+    at_s: float
+    picture: Picture
+    foreground: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class _Packed:
+    at_s: float
+    jpeg: NDArray[np.uint8]
+    foreground: NDArray[np.uint8]
+
+
 class Glances:
     """Reduced pictures of the frames gone by, compressed.
 
@@ -37,7 +60,7 @@ class Glances:
 
     def __init__(self, view: FacingsView) -> None:
         self._view = view
-        self._glances: deque[tuple[float, NDArray[np.uint8], NDArray[np.uint8]]] = deque()
+        self._glances: deque[_Packed] = deque()
 
     def add(self, at_s: float, picture: Picture, foreground: Mask) -> None:
         """Remember a frame, when it is time for one and something is before the fixture.
@@ -47,12 +70,16 @@ class Glances:
             picture: The work picture, uint8 BGR ``(H, W, 3)``.
             foreground: Where it differed from the settled picture, bool ``(H, W)``.
         """
-        while self._glances and at_s - self._glances[0][0] > _REMEMBER_S:
+        while self._glances and at_s - self._glances[0].at_s > _REMEMBER_S:
             self._glances.popleft()
-        due = not self._glances or at_s - self._glances[-1][0] >= _EVERY_S - 1e-6
+        due = not self._glances or at_s - self._glances[-1].at_s >= _EVERY_S - 1e-6
         if due and foreground.any():
             _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-            self._glances.append((at_s, coded.ravel(), np.packbits(foreground)))
+            self._glances.append(_Packed(at_s, coded.ravel(), np.packbits(foreground)))
+
+    def between(self, from_s: float, to_s: float) -> tuple[Glance, ...]:
+        """What was seen in a while, in the order of time."""
+        return tuple(_unpacked(each) for each in self._glances if from_s <= each.at_s <= to_s)
 
     def hand(self, change: Change, at_s: float) -> Picture | None:
         """The facing of a change when a hand was there, whoever was there coarsened.
@@ -64,17 +91,24 @@ class Glances:
         Returns:
             uint8 BGR; ``None`` where no picture of about then is kept.
         """
-        near = min(self._glances, key=lambda each: abs(each[0] - at_s), default=None)
-        if near is None or abs(near[0] - at_s) > _WITHIN_S:
+        near = min(self._glances, key=lambda each: abs(each.at_s - at_s), default=None)
+        if near is None or abs(near.at_s - at_s) > _WITHIN_S:
             return None
-        picture = np.asarray(cv2.imdecode(near[1], cv2.IMREAD_COLOR), np.uint8)
-        bits = np.unpackbits(near[2], count=change.mask.size).reshape(change.mask.shape)
-        people = cv2.dilate(np.asarray(bits, np.uint8), np.ones((9, 9), np.uint8)) > 0
+        glance = _unpacked(near)
+        picture = glance.picture
+        people = cv2.dilate(glance.foreground.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
         across = 2 * _AT_PIECE_PX + 1
         at_piece = cv2.dilate(change.mask.astype(np.uint8), np.ones((across, across), np.uint8)) > 0
         hidden = people & ~at_piece
         picture[hidden] = _coarsened(picture)[hidden]
         return facing_in(self._view, change, picture)
+
+
+def _unpacked(packed: _Packed) -> Glance:
+    picture = np.asarray(cv2.imdecode(packed.jpeg, cv2.IMREAD_COLOR), np.uint8)
+    shape = picture.shape[:2]
+    bits = np.unpackbits(packed.foreground, count=shape[0] * shape[1])
+    return Glance(packed.at_s, picture, bits.reshape(shape).view(np.bool_))
 
 
 def facing_in(view: FacingsView, change: Change, picture: Picture) -> Picture:

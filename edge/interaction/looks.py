@@ -120,6 +120,23 @@ def colours_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(counts / counts.sum(), np.float32)
 
 
+def shares_at(picture: Picture, colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How often the colour of each pixel is.
+
+    Args:
+        picture: uint8 BGR ``(H, W, 3)``.
+        colours: As ``colours_of`` gives them.
+
+    Returns:
+        ``(H, W)``.
+    """
+    lab, cells = _lab(picture), []
+    for axis, ((low, high), bins) in enumerate(zip(_RANGE, _BINS, strict=True)):
+        at = ((lab[..., axis] - low) * (bins / (high - low))).astype(np.int32)
+        cells.append(np.clip(at, 0, bins - 1))
+    return np.asarray(colours[tuple(cells)], np.float32)
+
+
 def _lab(picture: Picture) -> NDArray[np.float32]:
     """CIE L*a*b* of a BGR picture, L 0 to 100."""
     scaled = picture.astype(np.float32) / 255

@@ -44,7 +44,7 @@ _PRIOR: Final = (0.865, 0.13, 0.005)
 _PITCHES_M: Final = np.geomspace(_LEAST_PITCH_M, 0.5, 120)
 _PITCH_USUAL: Final = -0.15  # logarithm of the rows' distance over a piece's width
 _PITCH_SPREAD: Final = 0.35
-_ROW_GAP_M: Final = 0.012
+ROW_GAP_M: Final = 0.012
 _ROW_GAP_SPREAD_M: Final = 0.008
 _OFF_M: Final = 0.007
 _GAP_OFF_M: Final = 0.011
@@ -139,7 +139,7 @@ def count(
     long_as = fits_length(inside, seen, change.width_m, _PITCHES_M, len(_PRIOR), again_m)
     prior = np.array(_PRIOR)[:, None, None]
     if facing.piece_m is not None:
-        rows_m = facing.piece_m[1] + _ROW_GAP_M
+        rows_m = facing.piece_m[1] + ROW_GAP_M
         boxes = fits_boxes(view, change, facing.piece_m, rows_m, len(_PRIOR))
         prior = prior * boxes[:, None, None]
     joint = prior * long_as
@@ -158,6 +158,21 @@ def count(
     covered_m2 = float(np.count_nonzero(inside)) * CELL_M**2
     known = pitch.and_seen(joint.sum(axis=0), covered_m2 / numbers[0][0])
     return Counted(numbers, known, covered_m2 / pitch.least_m2 if pitch.is_known else 1.0)
+
+
+def more_than_one(
+    numbers: tuple[tuple[int, float], ...], likelier: float
+) -> tuple[tuple[int, float], ...]:
+    """The numbers of a change where something else says how much likelier several pieces are.
+
+    Args:
+        numbers: How likely each is, as ``Counted`` has them.
+        likelier: Than one.
+    """
+    weights = [(number, share * (likelier if number > 1 else 1.0)) for number, share in numbers]
+    total = sum(weight for _, weight in weights)
+    shares = [(number, weight / total) for number, weight in weights]
+    return tuple(sorted(shares, key=lambda each: (-each[1], each[0])))
 
 
 def rows_behind(
@@ -266,7 +281,7 @@ def _usual(view: FacingsView, change: Change) -> NDArray[np.float64]:
         width_m = max(change.width_m, _LEAST_PITCH_M)
         off = (np.log(_PITCHES_M / width_m) - _PITCH_USUAL) / _PITCH_SPREAD
         return usual_lengths(width_m)[:, None] * np.exp(-0.5 * off**2)
-    off = (_PITCHES_M - piece_m[1] - _ROW_GAP_M) / _ROW_GAP_SPREAD_M
+    off = (_PITCHES_M - piece_m[1] - ROW_GAP_M) / _ROW_GAP_SPREAD_M
     return lengths_of(view, change, piece_m)[:, None] * np.exp(-0.5 * off**2)
 
 

@@ -27,13 +27,14 @@ from edge.interaction.above import twin
 from edge.interaction.boxes import fits_size
 from edge.interaction.change import ChangeSettings, Scene, Step
 from edge.interaction.compare import Change, compare, merged
+from edge.interaction.drawn_out import LOOKS_BACK_S, LOOKS_ON_S, more_likely, second_explains
 from edge.interaction.evidence import FixturePicture, ItemRecogniser, ObjectCrops
 from edge.interaction.facings import FacingsView, see_facings
 from edge.interaction.glances import Glances, facing_in
 from edge.interaction.looks import Gallery, Palette
 from edge.interaction.origin import ArmView, Origin
 from edge.interaction.reach import Reach, ReachLog
-from edge.interaction.rows import RowPitch, count
+from edge.interaction.rows import ROW_GAP_M, Counted, RowPitch, count, more_than_one
 from edge.interaction.rules import Sight, Verdict, judge
 from edge.interaction.seen import FacingState as FacingState
 from edge.interaction.seen import Seen as Seen
@@ -44,6 +45,7 @@ from edge.interaction.usual import UsualDistances
 
 _UPSET_SHARE: Final = 0.25
 _NEARLY_AS_LIKELY: Final = 0.6
+_SURELY_ONE: Final = 0.98
 _HOLDS_AFTER_S: Final = 0.3  # from the moment of contact to when the piece is seen in the hand
 
 
@@ -236,7 +238,7 @@ class ShelfWatch:
 
     def _event(self, change: Change, reach: Reach, frame: Frame, number: int) -> Seen | None:
         crops = self._picture.crops(change, frame)
-        verdict, recognition = self._judged(change, crops, frame)
+        verdict, recognition = self._judged(change, reach, crops, frame)
         if verdict is None:
             return None
         event_id = f"{self.camera}-{frame.index:07d}-{number}"
@@ -277,21 +279,14 @@ class ShelfWatch:
         )
 
     def _judged(
-        self, change: Change, crops: ObjectCrops, frame: Frame
+        self, change: Change, reach: Reach, crops: ObjectCrops, frame: Frame
     ) -> tuple[Verdict | None, Recognition | None]:
         shelves, look = self._shelves, crops.look
         if look is None:
             return None, None
         palette = shelves.palettes.get(change.facing)
         own = shelves.stock.belongs[change.facing]
-        counted = count(
-            self.view,
-            change,
-            self._picture.settled,
-            frame.image,
-            shelves.pitches.get(own, RowPitch.unknown()),
-            shelves.stock.pieces[change.facing],
-        )
+        counted = self._counted(change, reach, frame)
         sight = Sight(
             facing=change.facing,
             u_m=change.u_m,
@@ -324,6 +319,25 @@ class ShelfWatch:
         if known and verdict is not None and verdict.sku == own:
             shelves.pitches[own] = counted.pitch
         return verdict, recognition
+
+    def _counted(self, change: Change, reach: Reach, frame: Frame) -> Counted:
+        """How many pieces it was, by the shelf and, where that may hide one, by what was drawn out.
+
+        What stands on a shelf can be looked at for long; a hand is past in a moment.
+        """
+        shelves, facing = self._shelves, self.view.facings[change.facing]
+        pictures = self._picture.settled, frame.image
+        pitch = shelves.pitches.get(facing.sku, RowPitch.unknown())
+        counted = count(self.view, change, *pictures, pitch, shelves.stock.pieces[change.facing])
+        likeliest, share = counted.numbers[0]
+        told = change.direction != "vanished" or likeliest > 1 or share > _SURELY_ONE
+        if told or facing.piece_m is None or reach.contact_at_s is None:
+            return counted
+        at_s = reach.contact_at_s
+        glances = self._glances.between(at_s - LOOKS_BACK_S, at_s + LOOKS_ON_S)
+        rows_m = facing.piece_m[1] + ROW_GAP_M
+        gain = second_explains(self.view, change, facing.piece_m, rows_m, pictures, glances, at_s)
+        return replace(counted, numbers=more_than_one(counted.numbers, more_likely(gain)))
 
     def _book(
         self,

@@ -82,6 +82,7 @@ class Shelf:
         pieces: What stands where: (facing, column, row) to SKU.
         hand: Where the hand is, fixture metres; ``None``: nobody reaches.
         carrying: SKU in the hand.
+        carried: Pieces of it, one behind the other.
         body_u_m: Where somebody stands before the front; ``None``: nobody.
         light: Gain of the picture.
         aside_m: How far to the right of its place a piece stands; by default 0.
@@ -91,6 +92,7 @@ class Shelf:
     pieces: dict[tuple[str, int, int], str] = field(default_factory=dict)
     hand: Point3 | None = None
     carrying: str | None = None
+    carried: int = 1
     body_u_m: float | None = None
     light: float = 1.0
     shadow: float = 0.0
@@ -160,7 +162,9 @@ class Shelf:
             return
         u, v, w = self.hand
         if self.carrying is not None:
-            self._box(image, (u, v - 0.1, w + 0.05), COLOURS[self.carrying])
+            for behind in reversed(range(self.carried)):
+                place = u, v - 0.1, w + 0.05 + 0.1 * behind
+                self._box(image, place, COLOURS[self.carrying])
         shoulder, hand = self._pixels([(u - 0.15, max(v, 0.7), -0.6), (u, v, w)])
         cv2.line(image, shoulder, hand, (90, 130, 190), 16)
         cv2.circle(image, hand, 11, (110, 150, 205), -1)

@@ -142,6 +142,7 @@ def record(
     scene: Scene,
     film: Film,
     advance: Callable[[int], None] = lambda _: None,
+    first: int = 0,
 ) -> None:
     """Write the videos of some cameras, frame by frame beside each other.
 
@@ -150,6 +151,7 @@ def record(
         scene: What happens.
         film: How long and how fine.
         advance: Called with 1 after each frame of each camera.
+        first: Number of the first frame.
     """
     studio = Studio()
     try:
@@ -157,14 +159,14 @@ def record(
             reels = [
                 (
                     _Reel(files.enter_context(av.open(str(shot.path), "w")), shot.camera, film),
-                    frames(studio, scene, shot.camera, shot.sensor, film),
+                    frames(studio, scene, shot.camera, shot.sensor, film, first),
                 )
                 for shot in shots
             ]
             # All cameras look at a moment before the next comes: people are posed once for all.
-            for index in range(film.frames):
+            for index in range(first, film.frames):
                 for reel, pictures in reels:
-                    reel.add(index, next(pictures))
+                    reel.add(index - first, next(pictures))
                     advance(1)
             for reel, _ in reels:
                 reel.end()
