@@ -19,6 +19,7 @@ from typing import Final
 from edge.errors import EmbedderError, RuntimeUnavailableError
 from edge.runtime.base import Embedder
 from edge.runtime.choice import LAST_RESORT, PROVIDERS, Choice, choose_backend, fallback_choice
+from edge.runtime.golden import TOLERANCE, golden_deviation
 from edge.runtime.machine import Machine, look_around
 from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
 from edge.runtime.openvino import OpenVinoEmbedder, OpenVinoPrecision
@@ -101,7 +102,10 @@ def _open(
         return _on_tensorrt(bundle, backend, choice, settings, threads, tell, wait)
     if backend == "openvino":
         precision, reason = _openvino_precision(bundle, settings)
-        return OpenVinoEmbedder(bundle, precision, f"{why}; {reason}", threads)
+        embedder = OpenVinoEmbedder(bundle, precision, f"{why}; {reason}", threads)
+        if settings.precision == "auto" and precision == "int8":
+            return _unless_it_overflows(bundle, embedder, why, threads)
+        return embedder
     if settings.precision == "bf16":
         raise EmbedderError(f"{backend} does not compute in bf16: use precision auto, fp32 or int8")
     return OnnxRuntimeEmbedder.from_bundle(
@@ -148,6 +152,23 @@ def _openvino_precision(bundle: Bundle, settings: RuntimeSettings) -> tuple[Open
     if wanted == "int8" and not ships_int8:
         raise EmbedderError("the bundle ships no INT8 network: use precision auto, bf16 or fp32")
     return wanted, f"{wanted} was asked for"
+
+
+def _unless_it_overflows(bundle: Bundle, int8: Embedder, why: str, threads: int | None) -> Embedder:
+    """The INT8 network where it gives what the bundle expects, or the fp32 one.
+
+    On x86 without VNNI OpenVINO's INT8 sums may overflow: for most networks that is harmless, and
+    some come out as something else.
+    """
+    deviation = golden_deviation(bundle, int8)
+    if deviation <= TOLERANCE["int8"]:
+        return int8
+    reason = (
+        f"the INT8 network's golden crops come out {deviation:.2f} away on this processor (at most "
+        f"{TOLERANCE['int8']:.2f}), so fp32"
+    )
+    _LOGGER.warning("%s: %s", bundle.manifest.category, reason)
+    return OpenVinoEmbedder(bundle, "fp32", f"{why}; {reason}", threads)
 
 
 def _log_progress(phase: str, percent: float) -> None:

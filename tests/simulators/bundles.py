@@ -23,6 +23,7 @@ from safetensors.numpy import load, save
 
 from models.bundle import (
     EMBEDDER_NAME,
+    INT8_NAME,
     MANIFEST_NAME,
     WEIGHTS_NAME,
     Bundle,
@@ -56,6 +57,7 @@ def make_bundle(
     category: str = "all",
     *,
     external_weights: bool = False,
+    int8: onnx.ModelProto | None = None,
 ) -> Bundle:
     """Write a small valid bundle to ``path`` and return it opened.
 
@@ -69,6 +71,7 @@ def make_bundle(
         seed: Another seed, other products and another network, thus another space.
         category: Its category.
         external_weights: Whether the network keeps its weights in ``weights.bin``.
+        int8: Shipped as the INT8 network; ``None`` ships none.
     """
     preprocessing = Preprocessing(input_size_px=input_size_px)
     crops = crops_of(range(products), range(PHOTOS_PER_PRODUCT), preprocessing, seed)
@@ -78,6 +81,9 @@ def make_bundle(
     shown = min(products, 4)
     with TemporaryDirectory() as folder:
         networks = _save(network, Path(folder), external_weights)
+        if int8 is not None:
+            networks[INT8_NAME] = Path(folder) / INT8_NAME
+            onnx.save(int8, str(networks[INT8_NAME]))
         return write_bundle(
             path,
             category=category,
@@ -107,7 +113,7 @@ def make_bundle(
                 licence="Apache-2.0",
             ),
             evaluation={"centroid_accuracy": 1.0, "split": "drawn"},
-            quantisation=Quantisation(int8_shipped=False, parity_max_abs=0.0),
+            quantisation=Quantisation(int8_shipped=int8 is not None, parity_max_abs=0.0),
             networks=networks,
             vectors=Vectors(
                 centroids=np.stack([pool(of_product) for of_product in embeddings]),

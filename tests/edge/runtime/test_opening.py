@@ -16,6 +16,7 @@ from edge.errors import EmbedderError, RuntimeUnavailableError
 from edge.events import EmbedderDescription
 from edge.runtime import driver
 from edge.runtime.base import Embedder
+from edge.runtime.golden import check_golden
 from edge.runtime.machine import Machine, look_around
 from edge.runtime.onnxruntime import OnnxRuntimeEmbedder
 from edge.runtime.opening import open_embedder, open_embedders
@@ -23,6 +24,7 @@ from edge.runtime.settings import RuntimeSettings
 from edge.runtime.standby import StandbyEmbedder
 from edge.runtime.tensorrt_build import Tell
 from models.bundle import Bundle
+from tests.simulators.bundles import make_bundle, tiny_network
 from tests.simulators.cuda import make_driver
 
 
@@ -64,6 +66,21 @@ def test_a_backend_that_fails_when_it_is_opened_is_replaced_aloud(
     with pytest.raises(RuntimeUnavailableError, match="no NVIDIA driver"):
         strict = settings.model_copy(update={"fallback": False})
         open_embedder(bundle, strict, threads=1, machine=machine)
+
+
+@pytest.mark.parametrize(("seed", "precision"), [(0, "int8"), (1, "fp32")])
+def test_an_int8_network_that_comes_out_wrong_here_is_replaced_aloud_by_fp32(
+    seed: int, precision: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundle = make_bundle(tmp_path / "bundle", int8=tiny_network(32, 32, seed))
+    with caplog.at_level(logging.WARNING):
+        embedder = open_embedder(bundle, RuntimeSettings(backend="openvino"), threads=1)
+    assert embedder.describe().precision == precision
+    assert ("golden crops come out" in embedder.describe().why) == (precision == "fp32")
+    assert ("golden crops come out" in caplog.text) == (precision == "fp32")
+    check_golden(bundle, embedder)
+    asked = RuntimeSettings(backend="openvino", precision="int8")
+    assert open_embedder(bundle, asked, threads=1).describe().precision == "int8"
 
 
 def test_an_engine_that_was_built_and_cannot_be_run_leaves_the_cpu_serving(
