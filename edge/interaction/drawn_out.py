@@ -52,7 +52,7 @@ _LOOKED_LIKE_TWO: Final = 0.2
 # How often the second piece explains so much more, of one piece and of two.
 _GAINS: Final = (-0.2, 0.15, 0.35, 0.6)
 _OF_ONE: Final = (0.79, 0.165, 0.033, 0.008, 0.004)
-_OF_TWO: Final = (0.06, 0.29, 0.13, 0.25, 0.27)
+_OF_TWO: Final = (0.17, 0.2, 0.2, 0.13, 0.3)
 
 
 @dataclass(frozen=True, eq=False)
