@@ -9,7 +9,7 @@ else, and then nothing is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,7 +36,6 @@ _AROUND_PX: Final = 7
 _ENOUGH_PX: Final = 30
 _ENOUGH_ARM_PX: Final = 100
 _FACES_UNSEEN: Final = 0.3  # of a piece shows colours that its front does not
-_FLOOR: Final = 1e-3
 # What a pixel that a piece should cover speaks for it.
 _PIECE: Final = 1.0
 _ARM: Final = -0.25
@@ -112,10 +111,9 @@ def second_explains(
     arm = colours_of(np.concatenate(of_arm))
     own = colours_of(np.asarray(before, np.uint8)[change.mask])
     piece = np.asarray((1 - _FACES_UNSEEN) * own + _FACES_UNSEEN / own.size, np.float32)
-    found = list(_places(view, change, size_m, pitch_m))
-    if not found:
+    window, places = _places(view, change, size_m, pitch_m)
+    if not places:
         return None
-    window, places = found[0][0], [place for _, place in found]
     then: list[float] = []
     now: list[float] = []
     for glance in glances:
@@ -125,9 +123,7 @@ def second_explains(
         picture = glance.picture[window]
         there = _differs(picture, np.asarray(after, np.uint8)[window])
         there &= (glance.foreground | around)[window]
-        likelier = np.log(shares_at(picture, piece) + _FLOOR) > np.log(
-            shares_at(picture, arm) + _FLOOR
-        )
+        likelier = shares_at(picture, piece) > shares_at(picture, arm)
         speaks = np.where(there, np.where(likelier, _PIECE, _ARM), _SHELF).astype(np.float32)
         gain = _gain(speaks, places)
         if gain is not None:
@@ -139,7 +135,7 @@ def second_explains(
 
 def _gain(speaks: NDArray[np.float32], places: Sequence[_Place]) -> float | None:
     """What a second piece explains at its best, in one picture."""
-    one, one_share, both, out_m, extra_px = -np.inf, 0.0, -np.inf, np.inf, 1
+    one, one_share, both, out_m, extra_px = -np.inf, 0.0, -np.inf, np.inf, 1  # of no place at all
     for place in places:
         first = float(speaks[place.first].sum())
         if first > one:
@@ -155,15 +151,19 @@ def _gain(speaks: NDArray[np.float32], places: Sequence[_Place]) -> float | None
 
 def _places(
     view: FacingsView, change: Change, size_m: Size, pitch_m: float
-) -> Iterator[tuple[tuple[slice, slice], _Place]]:
-    """The window of the work picture that holds all places, with each of them."""
+) -> tuple[tuple[slice, slice], list[_Place]]:
+    """All places in the order of how far out they are, and the window of the picture they lie in.
+
+    There are none where too little of the piece was seen, or they would be out of sight.
+    """
     width, height = view.size_px
     stood = corners(view, change, size_m)
     solid = np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(solid, cv2.convexHull(np.rint(stood).astype(np.int32)), 1)
     solid &= change.mask.astype(np.uint8)
+    nowhere = np.s_[0:0, 0:0]
     if np.count_nonzero(solid) < _ENOUGH_PX:
-        return
+        return nowhere, []
     steps = np.arange(0.0, -_FARTHEST_OUT_M - change.w_m, -_STEP_M)
     moves = [(aside, up, float(out)) for out in steps for aside in _ASIDE_M for up in _LIFTED_M]
     seen = [
@@ -177,8 +177,7 @@ def _places(
     left, top = np.clip(everywhere.min(axis=0) - 4, 0, (width - 1, height - 1)).astype(int)
     right, bottom = np.clip(everywhere.max(axis=0) + 4, 1, (width, height)).astype(int)
     if right <= left or bottom <= top:
-        return
-    window = np.s_[top:bottom, left:right]
+        return nowhere, []
 
     def drawn(at: NDArray[np.float64]) -> Mask:
         """What is seen of the piece where it stood, moved as its corners are."""
@@ -186,10 +185,12 @@ def _places(
         affine = np.linalg.lstsq(known, at - (left, top), rcond=None)[0].T
         return np.asarray(cv2.warpAffine(solid, affine, (int(right - left), int(bottom - top))) > 0)
 
+    places = []
     for (_, _, out), (first_at, second_at) in zip(moves, seen, strict=True):
         first = drawn(first_at)
         if first.any():
-            yield window, _Place(change.w_m + out, first, drawn(second_at) & ~first)
+            places.append(_Place(change.w_m + out, first, drawn(second_at) & ~first))
+    return np.s_[top:bottom, left:right], places
 
 
 def _differs(one: Picture, other: Picture) -> Mask:
