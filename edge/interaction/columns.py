@@ -2,9 +2,8 @@
 
 A planogram says how many pieces fit, and it may say how many stand side by side. Where it does not,
 pieces stand in columns that share the width evenly, as many as fit, and what is left of the
-capacity stands one behind the other in the depth. Where the
-facing's stock is known, what the front rows of all its columns leave room for says how many pieces
-a column can hold.
+capacity stands one behind the other in the depth. Where the facing's stock is known, what the front
+rows of all its columns leave room for says how many pieces a column can hold.
 """
 
 from __future__ import annotations

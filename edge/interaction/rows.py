@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from calibration.planogram import Facing
 from edge.interaction.above import CELL_M, Above, Mask, alike_aside, from_above
-from edge.interaction.boxes import fits_boxes
+from edge.interaction.boxes import Size, fits_boxes
 from edge.interaction.columns import Layout, Standing, by_column, fronts, layouts, left_by_layout
 from edge.interaction.compare import Change
 from edge.interaction.facings import FacingsView
@@ -44,7 +44,7 @@ _PRIOR: Final = (0.865, 0.13, 0.005)
 _PITCHES_M: Final = np.geomspace(_LEAST_PITCH_M, 0.5, 120)
 _PITCH_USUAL: Final = -0.15  # logarithm of the rows' distance over a piece's width
 _PITCH_SPREAD: Final = 0.35
-ROW_GAP_M: Final = 0.012
+_ROW_GAP_M: Final = 0.012
 _ROW_GAP_SPREAD_M: Final = 0.008
 _OFF_M: Final = 0.007
 _GAP_OFF_M: Final = 0.011
@@ -139,7 +139,7 @@ def count(
     long_as = fits_length(inside, seen, change.width_m, _PITCHES_M, len(_PRIOR), again_m)
     prior = np.array(_PRIOR)[:, None, None]
     if facing.piece_m is not None:
-        rows_m = facing.piece_m[1] + ROW_GAP_M
+        rows_m = rows_apart_m(facing.piece_m)
         boxes = fits_boxes(view, change, facing.piece_m, rows_m, len(_PRIOR))
         prior = prior * boxes[:, None, None]
     joint = prior * long_as
@@ -158,6 +158,11 @@ def count(
     covered_m2 = float(np.count_nonzero(inside)) * CELL_M**2
     known = pitch.and_seen(joint.sum(axis=0), covered_m2 / numbers[0][0])
     return Counted(numbers, known, covered_m2 / pitch.least_m2 if pitch.is_known else 1.0)
+
+
+def rows_apart_m(piece_m: Size) -> float:
+    """How far apart rows of pieces of a size usually stand."""
+    return piece_m[1] + _ROW_GAP_M
 
 
 def more_than_one(
@@ -281,7 +286,7 @@ def _usual(view: FacingsView, change: Change) -> NDArray[np.float64]:
         width_m = max(change.width_m, _LEAST_PITCH_M)
         off = (np.log(_PITCHES_M / width_m) - _PITCH_USUAL) / _PITCH_SPREAD
         return usual_lengths(width_m)[:, None] * np.exp(-0.5 * off**2)
-    off = (_PITCHES_M - piece_m[1] - ROW_GAP_M) / _ROW_GAP_SPREAD_M
+    off = (_PITCHES_M - rows_apart_m(piece_m)) / _ROW_GAP_SPREAD_M
     return lengths_of(view, change, piece_m)[:, None] * np.exp(-0.5 * off**2)
 
 

@@ -34,7 +34,7 @@ from edge.interaction.glances import Glances, facing_in
 from edge.interaction.looks import Gallery, Palette
 from edge.interaction.origin import ArmView, Origin
 from edge.interaction.reach import Reach, ReachLog
-from edge.interaction.rows import ROW_GAP_M, Counted, RowPitch, count, more_than_one
+from edge.interaction.rows import Counted, RowPitch, count, more_than_one, rows_apart_m
 from edge.interaction.rules import Sight, Verdict, judge
 from edge.interaction.seen import FacingState as FacingState
 from edge.interaction.seen import Seen as Seen
@@ -335,7 +335,7 @@ class ShelfWatch:
             return counted
         at_s = reach.contact_at_s
         glances = self._glances.between(at_s - LOOKS_BACK_S, at_s + LOOKS_ON_S)
-        rows_m = facing.piece_m[1] + ROW_GAP_M
+        rows_m = rows_apart_m(facing.piece_m)
         gain = second_explains(self.view, change, facing.piece_m, rows_m, pictures, glances, at_s)
         return replace(counted, numbers=more_than_one(counted.numbers, more_likely(gain)))
 

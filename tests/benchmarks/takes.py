@@ -1,4 +1,4 @@
-"""How many pieces shelves count of takes from rendered shops, most of which nobody has looked at.
+"""How many pieces shelves count of takes from rendered shops, of as many as one likes.
 
 ``python -m tests.benchmarks.takes --seeds 240-259 [--out FOLDER] [--json FILE]`` films only the
 moments (``tests.simulators.shop.moments``): seconds a take instead of minutes a shop. Of facings
@@ -21,7 +21,7 @@ from rich.progress import track
 
 from edge.events import InteractionEvent
 from tests.simulators.shop.acts import Interaction
-from tests.simulators.shop.moments import column_of, film, watched
+from tests.simulators.shop.moments import film, held_before, watched
 from tests.simulators.shop.recording import Plan, Staged, stage
 
 _CLOSE_S = 1.5
@@ -65,14 +65,14 @@ def takes(staged: Staged) -> Iterator[Interaction]:
         facing = staged.shop.planogram.facings[take.facing]
         if take.kind != "take" or facing.capacity == (facing.columns or 1):
             continue
-        column = column_of(staged, take)
-        if column is not None and (column.left == 0 or take.quantity > 1):
+        held = held_before(staged, take)
+        if held is not None and (take.quantity == held or take.quantity > 1):
             yield take
 
 
 def told(staged: Staged, take: Interaction, folder: Path) -> Told:
     """Film a take unless that has been done, and let the shelf tell what it was."""
-    path = folder / f"{staged.plan.seed}-{take.at_s:07.2f}.mp4"
+    path = folder / f"{staged.plan.seed}-{staged.plan.shoppers}-{take.at_s:07.2f}.mp4"
     if not path.exists():
         fresh = path.with_suffix(".new.mp4")
         film(staged, take, fresh)

@@ -16,7 +16,7 @@ from edge.interaction.glances import Glance
 from edge.interaction.rows import more_than_one
 from tests.edge.interaction.drawn import PIECE_M, Shelf, calibration, planogram
 from tests.simulators.shop.errors import SimulatorError
-from tests.simulators.shop.moments import Column, column_of, film, watched
+from tests.simulators.shop.moments import film, held_before, watched
 from tests.simulators.shop.recording import Plan, stage
 
 Picture = NDArray[np.uint8]
@@ -114,7 +114,7 @@ def test_of_two_that_are_taken_the_board_hides_one_and_the_hand_shows_both(tmp_p
         for each in staged.story.interactions
         if each.behaviour == "take_two" and each.facing == "fixture-3-A2"
     ]
-    assert column_of(staged, take) == Column(held=2, left=0)
+    assert held_before(staged, take) == take.quantity == 2
     film(staged, take, tmp_path / "take.mp4")
     events = watched(staged, take, tmp_path / "take.mp4")
     assert [(each.kind, each.quantity, each.outcome) for each in events] == [("take", 2, "accept")]

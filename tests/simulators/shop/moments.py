@@ -7,7 +7,7 @@ is known then of what was taken before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +16,6 @@ import numpy as np
 
 from calibration.planogram import Planogram
 from edge.events import Frame, InteractionEvent
-from edge.interaction.evidence import ItemRecogniser
 from edge.interaction.shelf import ShelfWatch
 from tests.simulators.shop.acts import Interaction
 from tests.simulators.shop.motion import Piece
@@ -28,21 +27,8 @@ _AFTER_S = 6.0
 _ONE_COLUMN_M = 0.03
 
 
-@dataclass(frozen=True)
-class Column:
-    """What stood in the column that somebody took from.
-
-    Attributes:
-        held: Pieces before.
-        left: Pieces after.
-    """
-
-    held: int
-    left: int
-
-
-def column_of(staged: Staged, take: Interaction) -> Column | None:
-    """The column a shopper took pieces of one kind from.
+def held_before(staged: Staged, take: Interaction) -> int | None:
+    """How many pieces stood in the column that a shopper took from.
 
     Returns:
         ``None`` where what went was not that facing's goods, or of several columns.
@@ -55,17 +41,7 @@ def column_of(staged: Staged, take: Interaction) -> Column | None:
     strange = any(model != take.sku for model, _ in taken)
     if strange or len(taken) != take.quantity or np.ptp(places_m) > _ONE_COLUMN_M:
         return None
-    held = sum(abs(u_m - places_m[0]) < _ONE_COLUMN_M for _, u_m in before)
-    return Column(held, held - take.quantity)
-
-
-def planogram_at(staged: Staged, at_s: float) -> Planogram:
-    """The planogram with the stock of a moment."""
-    facings = {}
-    for name, facing in staged.shop.planogram.facings.items():
-        own = sum(piece.model == facing.sku for piece, _ in _standing(staged, name, at_s))
-        facings[name] = facing.model_copy(update={"stock": min(own, facing.capacity)})
-    return Planogram(facings=facings)
+    return sum(abs(u_m - places_m[0]) < _ONE_COLUMN_M for _, u_m in before)
 
 
 def film(staged: Staged, take: Interaction, path: Path) -> None:
@@ -84,20 +60,17 @@ def film(staged: Staged, take: Interaction, path: Path) -> None:
     )
 
 
-def watched(
-    staged: Staged, take: Interaction, path: Path, recogniser: ItemRecogniser | None = None
-) -> list[InteractionEvent]:
+def watched(staged: Staged, take: Interaction, path: Path) -> list[InteractionEvent]:
     """What the shelf camera makes of a film.
 
     Args:
         staged: The shop.
         take: What happens.
         path: The film.
-        recogniser: Of crops.
     """
     first, fps = _first(staged, take), staged.plan.fps
-    planogram = planogram_at(staged, first / fps)
-    watch = ShelfWatch(take.camera, staged.shop.calibration, planogram, recogniser)
+    planogram = _planogram_at(staged, first / fps)
+    watch = ShelfWatch(take.camera, staged.shop.calibration, planogram)
     events: list[InteractionEvent] = []
     video = cv2.VideoCapture(str(path))
     try:
@@ -114,6 +87,15 @@ def watched(
 
 def _first(staged: Staged, take: Interaction) -> int:
     return int(max(0.0, take.started_at_s - _BEFORE_S) * staged.plan.fps)
+
+
+def _planogram_at(staged: Staged, at_s: float) -> Planogram:
+    """The planogram with the stock of a moment."""
+    facings = {}
+    for name, facing in staged.shop.planogram.facings.items():
+        own = sum(piece.model == facing.sku for piece, _ in _standing(staged, name, at_s))
+        facings[name] = facing.model_copy(update={"stock": min(own, facing.capacity)})
+    return Planogram(facings=facings)
 
 
 def _standing(staged: Staged, facing: str, at_s: float) -> list[tuple[Piece, float]]:
