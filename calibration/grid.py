@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.format import CalibrationError, Camera, Fixture
-from calibration.planogram import Facing
+from calibration.planogram import Facing, Standing
+
+_SAID_OF_A_SKU: Final = set(Standing.model_fields)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def facings(
     fixture_name: str,
     fixture: Fixture,
     cells: Sequence[Position],
-    skus: Mapping[tuple[int, int], tuple[str, int, int]],
+    skus: Mapping[tuple[int, int], Standing],
 ) -> dict[str, Facing]:
     """Facings for the positions that hold a SKU, named after fixture, row and column.
 
@@ -95,7 +98,7 @@ def facings(
         fixture_name: As in the calibration.
         fixture: Whose positions they are.
         cells: Positions.
-        skus: For row and column: SKU, capacity and stock.
+        skus: For row and column, what stands there and how.
     """
     return {
         f"{fixture_name}-{cell.row + 1}-{cell.column + 1}": Facing(
@@ -105,9 +108,7 @@ def facings(
             width_m=cell.width_m,
             height_m=cell.height_m,
             depth_m=fixture.depth_m,
-            sku=skus[cell.row, cell.column][0],
-            capacity=skus[cell.row, cell.column][1],
-            stock=skus[cell.row, cell.column][2],
+            **skus[cell.row, cell.column].model_dump(include=_SAID_OF_A_SKU),
         )
         for cell in cells
         if (cell.row, cell.column) in skus

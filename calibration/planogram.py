@@ -33,16 +33,10 @@ _HAIR_M = 0.002
 _Metres = Annotated[float, Field(gt=0)]
 
 
-class Facing(Closed):
-    """A place for one SKU.
+class Standing(Closed):
+    """How a SKU stands at a place, wherever that is.
 
     Attributes:
-        fixture: Name of its fixture.
-        u_m: Left edge, from the fixture's left edge.
-        v_m: Bottom edge, from the fixture's bottom edge: the board that goods stand on.
-        width_m: Extent to the right.
-        height_m: Extent up.
-        depth_m: Extent into the fixture from its front.
         sku: What should stand here.
         capacity: Pieces that fit.
         stock: Pieces when the planogram was made.
@@ -53,12 +47,6 @@ class Facing(Closed):
         piece_height_m: Up.
     """
 
-    fixture: str
-    u_m: Annotated[float, Field(ge=0)]
-    v_m: Annotated[float, Field(ge=0)]
-    width_m: Annotated[float, Field(gt=0)]
-    height_m: Annotated[float, Field(gt=0)]
-    depth_m: Annotated[float, Field(gt=0)]
     sku: str = Field(min_length=1)
     capacity: Annotated[int, Field(ge=1)]
     stock: Annotated[int, Field(ge=0)]
@@ -68,7 +56,7 @@ class Facing(Closed):
     piece_height_m: _Metres | None = None
 
     @model_validator(mode="after")
-    def _fits(self) -> Facing:
+    def _fits(self) -> Standing:
         if self.stock > self.capacity:
             raise ValueError(f"stock {self.stock} is more than the capacity {self.capacity}")
         if self.columns is not None and self.columns > self.capacity:
@@ -85,6 +73,26 @@ class Facing(Closed):
             return None
         return self.piece_width_m, self.piece_depth_m, self.piece_height_m
 
+
+class Place(Closed):
+    """A box behind a rectangle of a fixture's front.
+
+    Attributes:
+        fixture: Name of its fixture.
+        u_m: Left edge, from the fixture's left edge.
+        v_m: Bottom edge, from the fixture's bottom edge: the board that goods stand on.
+        width_m: Extent to the right.
+        height_m: Extent up.
+        depth_m: Extent into the fixture from its front.
+    """
+
+    fixture: str
+    u_m: Annotated[float, Field(ge=0)]
+    v_m: Annotated[float, Field(ge=0)]
+    width_m: Annotated[float, Field(gt=0)]
+    height_m: Annotated[float, Field(gt=0)]
+    depth_m: Annotated[float, Field(gt=0)]
+
     def corners_m(self, fixture: Fixture) -> NDArray[np.float64]:
         """The eight corners of its box in shop metres, shape ``(8, 3)``, the front four first.
 
@@ -99,6 +107,11 @@ class Facing(Closed):
     def seen_by(self, camera: Camera, fixture: Fixture) -> NDArray[np.float64]:
         """Pixels ``(8, 2)`` of ``corners_m`` in a camera."""
         return camera.project(self.corners_m(fixture))
+
+
+# Fields of the base named last come first: files and tables begin with where a facing is.
+class Facing(Standing, Place):
+    """A place for one SKU: where it is, and how the SKU stands there."""
 
 
 class Planogram(Closed):

@@ -75,8 +75,7 @@ def grid_facings(work: ShopWork, fixture: str, grid: Grid) -> dict[str, Facing]:
     """
     front = work.fixtures[fixture]
     cells = positions(front, grid.boards_m, grid.columns_m)
-    skus = {(each.row, each.column): (each.sku, each.capacity, each.stock) for each in grid.skus}
-    return facings(fixture, front, cells, skus)
+    return facings(fixture, front, cells, {(each.row, each.column): each for each in grid.skus})
 
 
 def planogram_of(work: ShopWork) -> Planogram:

@@ -30,7 +30,7 @@ from calibration.format import (
 )
 from calibration.lens import Lens, lens_of
 from calibration.page import Paper
-from calibration.planogram import Facing, Planogram
+from calibration.planogram import Facing, Planogram, Standing
 from calibration.targets import Charuco, Chessboard, Target, View
 
 Light = Literal["green", "amber", "red"]
@@ -203,14 +203,16 @@ class CameraWork(Closed):
         return self.before if self.lens is None else None
 
 
-class CellSku(Closed):
-    """What stands in a cell of a grid."""
+class CellSku(Standing):
+    """What stands in a cell of a grid, and how.
+
+    Attributes:
+        row: Of boards, from 0 at the bottom.
+        column: From 0 at the left.
+    """
 
     row: Annotated[int, Field(ge=0)]
     column: Annotated[int, Field(ge=0)]
-    sku: Annotated[str, Field(min_length=1)]
-    capacity: Annotated[int, Field(ge=1)]
-    stock: Annotated[int, Field(ge=0)]
 
 
 class Grid(Closed):
@@ -234,7 +236,7 @@ class ShopWork(Closed):
         floor: With its zones; ``None`` until its size is known.
         fixtures: By name.
         grids: By fixture, where its front was split here.
-        facings: Those of fixtures that were not split here.
+        facings: Of the planogram in force; they hold on fronts that were not split here.
         cameras: By name.
         boards: Places of a board on the floor, each with the views of the cameras that saw it.
         changed: Whether anything differs from what was saved last.

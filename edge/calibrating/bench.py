@@ -29,7 +29,7 @@ from calibration.format import (
 from calibration.history import save_reference
 from calibration.pictures import read_picture, read_pictures
 from calibration.targets import Missed
-from calibration.wizard.finishing import Finding, check_work, save_work_as
+from calibration.wizard.finishing import Finding, check_work, planogram_of, save_work_as
 from calibration.wizard.lenses import find_lens
 from calibration.wizard.placing import place_overhead, place_overheads_by_board, place_shelf
 from calibration.wizard.work import (
@@ -360,6 +360,7 @@ class Bench(Pictures):
                     update={
                         "cameras": cameras,
                         "fixtures": calibration.fixtures,
+                        "facings": planogram_of(work).facings,
                         "boards": (),
                         "changed": False,
                     }

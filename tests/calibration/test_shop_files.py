@@ -19,7 +19,7 @@ from calibration.history import (
     version_before,
 )
 from calibration.lens import Lens, lens_of, read_lens, resized
-from calibration.planogram import Facing, Planogram
+from calibration.planogram import Facing, Planogram, Standing
 from calibration.planogram_table import difference, from_csv, to_csv
 from calibration.sight import sights
 from tests.calibration.test_shelf import FIXTURE, SHOP, TRUTH
@@ -31,7 +31,11 @@ PLAN = Planogram(
         "fixture-1",
         FIXTURE,
         CELLS,
-        {(row, column): (f"sku-{row}{column}", 6, 5) for row in range(3) for column in range(4)},
+        {
+            (row, column): Standing(sku=f"sku-{row}{column}", capacity=6, stock=5)
+            for row in range(3)
+            for column in range(4)
+        },
     )
 )
 
@@ -71,6 +75,22 @@ def test_how_pieces_stand_and_their_size_may_be_left_out_of_a_table() -> None:
     without = "\n".join(",".join(line.split(",")[:10]) for line in to_csv(PLAN).splitlines())
     assert from_csv(without) == PLAN
     assert PLAN.facings["fixture-1-1-1"].piece_m is None
+
+
+def test_a_grids_facings_say_how_pieces_stand_and_how_large_they_are() -> None:
+    stands = Standing(
+        sku="tea",
+        capacity=6,
+        stock=5,
+        columns=2,
+        piece_width_m=0.1,
+        piece_depth_m=0.05,
+        piece_height_m=0.2,
+    )
+    made = facings("fixture-1", FIXTURE, CELLS, {(0, 1): stands})["fixture-1-1-2"]
+    assert (made.sku, made.capacity, made.stock, made.columns) == ("tea", 6, 5, 2)
+    assert made.piece_m == (0.1, 0.05, 0.2)
+    assert (made.u_m, made.depth_m) == (CELLS[1].u_m, FIXTURE.depth_m)
 
 
 def test_a_table_from_a_spreadsheet_with_semicolons_is_read() -> None:

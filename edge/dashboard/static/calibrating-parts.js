@@ -8,15 +8,15 @@ export const ofCamera = (name, path = "") => `${API}/cameras/${encodeURIComponen
 
 // ---------- numbers by touch
 
-/** Ask for a number with a pad of digits; gives it, or null when it was left. */
-export function askNumber(label, value, unit, digits = 2) {
+/** Ask for a number with a pad of digits: gives it, undefined for none where that may be, or null when it was left. */
+export function askNumber(label, value, unit, optional = false) {
   const dialog = document.createElement("dialog");
   document.body.append(dialog);
   let text = value === null || value === undefined ? "" : String(Math.round(value * 1000) / 1000);
   let fresh = true;
   return new Promise((resolve) => {
     const close = (result) => { dialog.close(); resolve(result); };
-    const ok = () => { const found = Number(text); if (text !== "" && Number.isFinite(found)) close(found); };
+    const ok = () => { if (optional && text === "") close(undefined); const found = Number(text); if (text !== "" && Number.isFinite(found)) close(found); };
     const press = (key) => {
       if (key === "<") text = text.slice(0, -1);
       else if (key === "-") text = text.startsWith("-") ? text.slice(1) : `-${fresh ? "" : text}`;
@@ -29,14 +29,14 @@ export function askNumber(label, value, unit, digits = 2) {
       <div class="cal-pad">
         <output>${text || " "} <span class="soft">${unit}</span></output>
         ${["7", "8", "9", "4", "5", "6", "1", "2", "3", ".", "0", "<"].map((key) => html`<button type="button" class="button" data-key=${key} aria-label=${key === "<" ? t("calibrating.erase") : key} @click=${() => press(key)}>${key === "<" ? icon("back") : key}</button>`)}
-        <button type="button" class="button" data-key="-" @click=${() => press("-")}>±</button>
+        ${optional ? html`<button type="button" class="button quiet" data-key="none" @click=${() => close(undefined)}>${t("calibrating.no_number")}</button>` : html`<button type="button" class="button" data-key="-" @click=${() => press("-")}>±</button>`}
         <button type="button" class="button quiet" @click=${() => close(null)}>${t("common.cancel")}</button>
         <button type="button" class="button primary" data-key="ok" @click=${ok}>${t("calibrating.ok")}</button>
       </div></form>`, dialog);
     dialog.addEventListener("keydown", (event) => {
       if (/^[0-9.]$/.test(event.key)) press(event.key);
       else if (event.key === "Backspace") press("<");
-      else if (event.key === "-") press("-");
+      else if (event.key === "-" && !optional) press("-");
       else if (event.key === "Enter") ok();
       else return;
       event.preventDefault();
@@ -48,10 +48,12 @@ export function askNumber(label, value, unit, digits = 2) {
   });
 }
 
-/** A number that is set by tapping it. */
-export const numberField = (key, label, value, unit, change) => html`<button type="button" class="cal-num" data-number=${key}
-  @click=${async () => { const found = await askNumber(label, value, unit); if (found !== null) change(found); }}>
-  <span class="soft">${label}</span><b>${value === null || value === undefined ? "–" : number(value, unit === "m" ? 2 : 0)} ${unit}</b></button>`;
+const decimals = { m: 2, cm: 1 };
+
+/** A number that is set by tapping it; `change` gets null for none where it is optional. */
+export const numberField = (key, label, value, unit, change, optional = false) => html`<button type="button" class="cal-num" data-number=${key}
+  @click=${async () => { const found = await askNumber(label, value, unit, optional); if (found !== null) change(found ?? null); }}>
+  <span class="soft">${label}</span><b>${value === null || value === undefined ? "–" : `${number(value, decimals[unit] ?? 0)} ${unit}`}</b></button>`;
 
 /** One of several. */
 export const choice = (label, options, chosen, choose) => html`<div class="choice" role="group" aria-label=${label}>

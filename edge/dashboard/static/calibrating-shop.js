@@ -131,6 +131,9 @@ function zonesStep(wizard) {
 
 // ---------- what stands where
 
+const SIDES = ["width", "depth", "height"].map((side) => `piece_${side}_m`);
+const MAY_BE_EMPTY = ["columns", ...SIDES];
+
 function facingsStep(wizard) {
   let fixture = wizard.shop.fronts.find((each) => each.cameras.length && !each.facings.length)?.fixture ?? wizard.shop.fronts.find((each) => each.cameras.length)?.fixture ?? null;
   let held = null, grid = null, products = null, last = null;
@@ -161,10 +164,21 @@ function facingsStep(wizard) {
     if (value) grid.skus.push({ row, column, ...value });
     keep();
   };
+  /** What was known of a product before it is put somewhere: how it stood on this front in the planogram in force, at the place nearest to there; its size as said last, or from anywhere in the shop. */
+  const known = (sku, row, column) => {
+    const middle = (edges, part) => (edges[part] + edges[part + 1]) / 2;
+    const u = middle(grid.columns_m[row], column), v = middle(grid.boards_m, row);
+    const away = (each) => Math.hypot(each.u_m + each.width_m / 2 - u, each.v_m + each.height_m / 2 - v);
+    const [stood] = front().before.filter((each) => each.sku === sku).sort((one, other) => away(one) - away(other));
+    const everywhere = [...[...grid.skus].reverse(), ...(stood ? [stood] : []), ...wizard.shop.fronts.flatMap((each) => [...each.facings, ...each.before])];
+    const sized = everywhere.find((each) => each.sku === sku && each[SIDES[0]]);
+    const take = (keys, from) => Object.fromEntries(keys.map((key) => [key, from?.[key] ?? null]));
+    return { ...take(["capacity", "stock", "columns"], stood), ...take(SIDES, sized) };
+  };
   async function choose(row, column) {
     try { products ??= await look(api("/products")); } catch (error) { complain(error); return; }
     const before = skuAt(row, column) ?? { sku: null, capacity: last?.capacity ?? 6, stock: last?.stock ?? 6 };
-    const said = await askProduct(products, before);
+    const said = await askProduct(products, before, (sku) => known(sku, row, column));
     if (said === null) return;
     if (said) last = said;
     put(row, column, said);
@@ -210,24 +224,48 @@ function facingsStep(wizard) {
   };
 }
 
-/** Ask which product stands somewhere: {sku, capacity, stock}, undefined for none, null when left. */
-function askProduct(products, before) {
+/** Ask which product stands somewhere and how: a cell's values, undefined for none, null when left. `known` tells what to offer for a product. */
+function askProduct(products, before, known) {
   const dialog = document.createElement("dialog");
   document.body.append(dialog);
-  const said = { ...before };
+  const said = { columns: null, ...Object.fromEntries(SIDES.map((side) => [side, null])), ...before };
+  const typed = new Set();
   let words = "";
   return new Promise((resolve) => {
     const close = (result) => { dialog.close(); resolve(result); };
-    const count = (key) => (value) => { said[key] = Math.max(key === "capacity" ? 1 : 0, Math.round(value)); if (key === "capacity") said.stock = Math.min(said.stock, said.capacity); else said.capacity = Math.max(said.stock, said.capacity); draw(); };
+    const count = (key) => (value) => {
+      said[key] = value === null ? null : Math.max(key === "stock" ? 0 : 1, Math.round(value));
+      if (key === "capacity") { said.stock = Math.min(said.stock, said.capacity); said.columns &&= Math.min(said.columns, said.capacity); }
+      else said.capacity = Math.max(said.capacity, said[key] ?? 0);
+      typed.add(key).add("capacity");
+      draw();
+    };
+    const measure = (side) => (cm) => { said[side] = Math.round((cm ?? 0) * 10) / 1000 || null; typed.add(side); draw(); };
+    const choose = (sku) => {
+      const other = sku !== said.sku;
+      if (said.sku && other) { typed.clear(); for (const key of MAY_BE_EMPTY) said[key] = null; }
+      const offered = known(sku);
+      for (const keys of [["capacity", "stock"], ["columns"], SIDES]) {
+        const open = keys.every((key) => !typed.has(key)) && (other || keys.every((key) => said[key] === null));
+        if (open && offered[keys[0]] !== null) for (const key of keys) said[key] = offered[key];
+      }
+      if (said.columns > said.capacity) said.columns = null;
+      said.sku = sku;
+      draw();
+    };
     const draw = () => {
+      const sized = SIDES.filter((side) => said[side]).length, incomplete = sized > 0 && sized < SIDES.length;
       const found = products.filter((each) => words.toLowerCase().split(/\s+/).every((word) => `${each.name} ${each.sku} ${each.category}`.toLowerCase().includes(word)));
       render(html`<form method="dialog"><h2 id="product-title">${t("calibrating.which_product")}</h2>
         <input class="search" type="search" placeholder=${t("calibrating.search")} aria-label=${t("calibrating.search")} @input=${(e) => { words = e.target.value; draw(); }}>
-        <div class="cal-products">${found.map((each) => html`<button type="button" class="cal-product" data-sku=${each.sku} aria-pressed=${String(each.sku === said.sku)} @click=${() => { said.sku = each.sku; draw(); }}>${each.photo ? html`<img src=${each.photo} alt="" loading="lazy">` : nothing}<span>${each.name}</span></button>`)}</div>
+        <div class="cal-products">${found.map((each) => html`<button type="button" class="cal-product" data-sku=${each.sku} aria-pressed=${String(each.sku === said.sku)} @click=${() => choose(each.sku)}>${each.photo ? html`<img src=${each.photo} alt="" loading="lazy">` : nothing}<span>${each.name}</span></button>`)}</div>
         <div class="cal-form">${numberField("capacity", t("calibrating.capacity"), said.capacity, "", count("capacity"))}${numberField("stock", t("calibrating.stock"), said.stock, "", count("stock"))}</div>
+        <p class="soft small">${t("calibrating.piece_text")}</p>
+        <div class="cal-form">${numberField("columns", t("calibrating.side_by_side"), said.columns, "", count("columns"), true)}${SIDES.map((side) => numberField(side.replace(/_/g, "-").slice(0, -2), t(`calibrating.${side.slice(0, -2)}`), said[side] && said[side] * 100, "cm", measure(side), true))}</div>
+        <div class="cal-last">${incomplete ? say(t("calibrating.size_incomplete"), "warn", "alert") : nothing}
         <div class="actions"><button type="button" class="button quiet" @click=${() => close(null)}>${t("common.cancel")}</button>
           <button type="button" class="button" @click=${() => close(undefined)}>${t("calibrating.leave_empty")}</button>
-          <button type="button" class="button primary" data-act="put" ?disabled=${!said.sku} @click=${() => close({ sku: said.sku, capacity: said.capacity, stock: said.stock })}>${t("calibrating.put_here")}</button></div></form>`, dialog);
+          <button type="button" class="button primary" data-act="put" ?disabled=${!said.sku || incomplete} @click=${() => close(Object.fromEntries(["sku", "capacity", "stock", ...MAY_BE_EMPTY].map((key) => [key, said[key]])))}>${t("calibrating.put_here")}</button></div></div></form>`, dialog);
     };
     dialog.addEventListener("close", () => { dialog.remove(); resolve(null); });
     dialog.setAttribute("aria-labelledby", "product-title");

@@ -11,6 +11,7 @@ from pydantic import Field
 from calibration.coverage import GOALS, HEAT_GOAL, TILTS, Coverage, coverage_of
 from calibration.format import CalibrationError, CameraRole, Fixture, Floor, ZoneKind
 from calibration.plane import front_corners
+from calibration.planogram import Facing
 from calibration.wizard.finishing import planogram_of
 from calibration.wizard.placing import fixture_at, markers_in_corners
 from calibration.wizard.steps import next_step, steps
@@ -79,6 +80,10 @@ class FacingShape(Shape):
     height_m: float
     capacity: int
     stock: int
+    columns: int | None
+    piece_width_m: float | None
+    piece_depth_m: float | None
+    piece_height_m: float | None
 
 
 _SHOWN_OF_A_FACING: Final = FacingShape.model_fields.keys() - {"name"}
@@ -91,12 +96,14 @@ class FrontShape(Shape):
         fixture: Its name.
         grid: How it was split here; ``None`` where it was not.
         facings: What stands there, from the grid or as before.
+        before: What the planogram in force says of it. Splitting it anew offers that again.
         cameras: Cameras that see it and are placed, with its corners in their pictures.
     """
 
     fixture: str
     grid: Grid | None
     facings: tuple[FacingShape, ...]
+    before: tuple[FacingShape, ...]
     cameras: tuple[str, ...]
 
 
@@ -406,11 +413,8 @@ def _fronts(bench: Bench) -> list[FrontShape]:
         FrontShape(
             fixture=fixture,
             grid=work.grids.get(fixture),
-            facings=tuple(
-                FacingShape(name=name, **each.model_dump(include=_SHOWN_OF_A_FACING))
-                for name, each in sorted(facings.items())
-                if each.fixture == fixture
-            ),
+            facings=_standing_on(fixture, facings),
+            before=_standing_on(fixture, work.facings),
             cameras=tuple(
                 name
                 for name, each in work.cameras.items()
@@ -419,6 +423,14 @@ def _fronts(bench: Bench) -> list[FrontShape]:
         )
         for fixture in sorted(work.fixtures)
     ]
+
+
+def _standing_on(fixture: str, facings: dict[str, Facing]) -> tuple[FacingShape, ...]:
+    return tuple(
+        FacingShape(name=name, **each.model_dump(include=_SHOWN_OF_A_FACING))
+        for name, each in sorted(facings.items())
+        if each.fixture == fixture
+    )
 
 
 def _coverage(coverage: Coverage) -> CoverageShape:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from calibration.format import CalibrationError, Camera, Floor, Zone, read_calibration
 from calibration.history import read_record, save_planogram
 from calibration.lens import lens_of
 from calibration.markers import corner_markers
 from calibration.plane import front_corners
-from calibration.planogram import Planogram, read_planogram
+from calibration.planogram import MAY_BE_LEFT_OUT, Planogram, read_planogram
 from calibration.wizard.finishing import calibration_of, check_work, planogram_of, save_work_as
 from calibration.wizard.fronts import PX_PER_M, straight_front
 from calibration.wizard.placing import (
@@ -46,7 +48,17 @@ GRID = Grid(
     boards_m=(0.0, 0.5, 1.0),
     columns_m=((0.0, 0.6, 1.2), (0.0, 1.2)),
     skus=(
-        CellSku(row=0, column=0, sku="tea", capacity=6, stock=4),
+        CellSku(
+            row=0,
+            column=0,
+            sku="tea",
+            capacity=6,
+            stock=4,
+            columns=3,
+            piece_width_m=0.12,
+            piece_depth_m=0.08,
+            piece_height_m=0.2,
+        ),
         CellSku(row=1, column=0, sku="soap", capacity=3, stock=3),
     ),
 )
@@ -112,6 +124,40 @@ def test_work_is_put_down_and_taken_up_again_to_the_last_digit(tmp_path: Path) -
     path.write_text(path.read_text(encoding="utf-8")[:-40], encoding="utf-8")
     with pytest.raises(CalibrationError, match="move it away"):
         read_work(path)
+
+
+def test_work_from_before_cells_said_how_pieces_stand_is_taken_up(tmp_path: Path) -> None:
+    path = tmp_path / "work.json"
+    save_work(path, finished())
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    for cell in kept["grids"]["fixture-1"]["skus"]:
+        for field in MAY_BE_LEFT_OUT:
+            del cell[field]
+    path.write_text(json.dumps(kept), encoding="utf-8")
+    found = read_work(path)
+    assert found is not None
+    assert [(e.sku, e.columns, e.piece_m) for e in found.grids["fixture-1"].skus] == [
+        ("tea", None, None),
+        ("soap", None, None),
+    ]
+    assert planogram_of(found).facings["fixture-1-1-1"].piece_m is None
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ({"columns": 5}, "columns 5 are more than the capacity 4"),
+        ({"columns": 0}, "greater than or equal to 1"),
+        ({"piece_width_m": 0.1, "piece_height_m": 0.2}, "a depth and a height, or none of them"),
+        ({"stock": 5}, "stock 5 is more than the capacity 4"),
+    ],
+)
+def test_a_cell_says_how_pieces_stand_by_the_rule_of_facings(
+    said: dict[str, object], complaint: str
+) -> None:
+    cell = {"row": 0, "column": 0, "sku": "tea", "capacity": 4, "stock": 4}
+    with pytest.raises(ValidationError, match=complaint):
+        CellSku.model_validate(cell | said)
 
 
 def test_steps_say_what_is_done_what_waits_and_what_comes_next() -> None:
@@ -210,6 +256,8 @@ def test_what_is_saved_is_checked_and_everything_replaced_stays(tmp_path: Path) 
     save_work_as(path, planogram, work, SKUS, {"shelf-1": still}, AT, "kim")
     assert read_calibration(path) == calibration_of(work)
     assert read_planogram(planogram) == planogram_of(work)
+    tea = read_planogram(planogram).facings["fixture-1-1-1"]
+    assert (tea.columns, tea.piece_m) == (3, (0.12, 0.08, 0.2))
     assert read_calibration(path).fixtures["fixture-1"].cameras == ("shelf-1",)
     again = work.changed_to(grids={"fixture-1": GRID.model_copy(update={"skus": GRID.skus[:1]})})
     save_work_as(path, planogram, again, SKUS, {"shelf-1": still}, AT, "kim")

@@ -21,6 +21,7 @@ from calibration.format import CalibrationError, Zone, read_calibration
 from calibration.history import reference_path
 from calibration.lens import lens_of
 from calibration.markers import corner_markers
+from calibration.planogram import Planogram, read_planogram
 from calibration.wizard.work import Board, CellSku, Grid
 from edge.calibrating.bench import Bench
 from edge.calibrating.looking import STEADY_LOOKS
@@ -42,6 +43,7 @@ from web.access import Asking
 
 Image = NDArray[np.uint8]
 IDS = (4, 5, 6, 7)
+PIECE = {"piece_width_m": 0.1, "piece_depth_m": 0.05, "piece_height_m": 0.2}
 ENTRY = Zone(name="entry", kind="entry", polygon=((0, 0), (1, 0), (1, 1), (0, 1)))
 
 
@@ -156,7 +158,7 @@ def test_what_is_saved_takes_effect_and_says_what_waits(shop: Shop) -> None:
         Grid(
             boards_m=(0.0, 1.0),
             columns_m=((0.0, 1.2),),
-            skus=(CellSku(row=0, column=0, sku="tea", capacity=4, stock=4),),
+            skus=(CellSku(row=0, column=0, sku="tea", capacity=4, stock=4, columns=2, **PIECE),),
         ),
     )
     waiting = bench.save("kim")
@@ -166,6 +168,9 @@ def test_what_is_saved_takes_effect_and_says_what_waits(shop: Shop) -> None:
     assert np.linalg.norm(found.cameras["shelf-1"].position_m - TRUTH.position_m) < 0.01
     assert reference_path(shop.folder / "calibration.json", "shelf-1").exists()
     assert not bench.work.changed
+    planogram = read_planogram(shop.folder / "planogram.json")
+    assert planogram.facings["fixture-1-1-1"].columns == 2
+    assert bench.work.facings == planogram.facings
     # What was in force is where the next work begins; a reference can be taken again at any time.
     bench.begin_again()
     assert bench.work.cameras["shelf-1"].before == found.cameras["shelf-1"]
@@ -328,6 +333,33 @@ def test_the_api_tells_steps_and_refuses_in_words(api: Api) -> None:
     page = api.ask("GET", "/calibration/camera/shelf-1/lens")
     assert "calibrating.js" in page.text
     assert json.loads(page.text.split('id="page">')[1].split("</script>")[0])["words"]
+
+
+def test_a_split_front_tells_how_pieces_stand_and_what_the_planogram_in_force_says(
+    shop: Shop,
+) -> None:
+    tea = {"sku": "tea", "capacity": 6, "stock": 4, "columns": 3} | PIECE
+    stood = {"fixture": "fixture-1", "u_m": 0.1, "v_m": 0.2, "width_m": 0.5, "height_m": 0.3}
+    in_force = Planogram.model_validate({"facings": {"left": stood | {"depth_m": 0.4} | tea}})
+    (shop.folder / "planogram.json").write_text(in_force.model_dump_json(), encoding="utf-8")
+    api = Api(placed(with_lens(shop.bench())))
+    (front,) = api.ask("GET", API).json()["fronts"]
+    assert front["facings"] == front["before"]
+    assert front["before"][0].items() >= (tea | {"u_m": 0.1, "width_m": 0.5}).items()
+
+    def split(**said: object) -> httpx.Response:
+        cell = {"row": 0, "column": 0, "sku": "soap", "capacity": 2, "stock": 1} | said
+        grid = {"boards_m": [0, 1], "columns_m": [[0, 1.2]], "skus": [cell]}
+        return api.ask("PUT", f"{API}/fronts/fixture-1", json=grid)
+
+    assert split(piece_width_m=0.1).status_code == 422
+    assert split(columns=3).status_code == 422
+    (front,) = split(columns=2, **PIECE).json()["fronts"]
+    soap = {"sku": "soap", "capacity": 2, "stock": 1, "columns": 2} | PIECE
+    assert front["grid"]["skus"][0].items() >= soap.items()
+    assert [each["name"] for each in front["facings"]] == ["fixture-1-1-1"]
+    assert front["facings"][0].items() >= soap.items()
+    assert [each["name"] for each in front["before"]] == ["left"]
 
 
 def test_only_technicians_calibrate_and_every_route_has_its_rule() -> None:

@@ -7,6 +7,7 @@ out is compared with the truth, and the shop then opens.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,11 +17,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from calibration.drift.registration import Reference
-from calibration.format import Calibration, read_calibration
+from calibration.format import Calibration, Floor, read_calibration
 from calibration.grid import on_front
 from calibration.history import read_record, read_reference, reference_path
 from calibration.lens import in_picture, lens_of
-from calibration.planogram import read_planogram
+from calibration.planogram import Planogram, read_planogram
 from edge.config_file import load_config
 from edge.shop.premises import open_premises
 from tests.edge.calibrating.device import setting_up
@@ -122,6 +123,66 @@ def test_a_shop_is_calibrated_from_nothing_to_a_saved_green_calibration_by_taps(
     assert technician.taps <= 120
 
 
+def test_a_front_that_is_split_anew_offers_what_the_planogram_knows(
+    shop: Uncalibrated, page: Page, tmp_path: Path
+) -> None:
+    folder = calibrated(shop, tmp_path / "shop")
+    with setting_up(folder, tmp_path / "state") as link:
+        page.goto(link)
+        technician = Technician(page)
+        technician.tap('[data-step="facings"]')
+        technician.tap('[data-rows="2"]')
+        # Of two places of one product, the nearer one to the cell speaks for it.
+        for cell, said in (("0-0", ["12", "10", "3"]), ("1-2", ["4", "2", "1"])):
+            technician.tap(f'[data-cell="{cell}"]')
+            technician.tap(f'[data-sku="{PRODUCTS[0]}"]')
+            assert numbers(page) == [*said, "6.5 cm", "10.0 cm", "20.0 cm"]
+            technician.tap("dialog [data-act=put]")
+            page.locator(f'[data-cell="{cell}"].full').wait_for()
+        # Nothing of it clings to a product of which nothing is known, and none of it is a must.
+        technician.tap('[data-cell="1-0"]')
+        technician.tap(f'[data-sku="{PRODUCTS[0]}"]')
+        technician.tap(f'[data-sku="{PRODUCTS[1]}"]')
+        assert numbers(page)[2:] == ["–"] * 4
+        technician.number("piece-depth", "9")
+        expect(page.get_by_text("Give all three")).to_be_visible()
+        expect(page.locator("dialog [data-act=put]")).to_be_disabled()
+        technician.tap("[data-number=piece-depth]")
+        technician.tap("dialog [data-key=none]")
+        technician.tap("dialog [data-act=put]")
+        page.locator('[data-cell="1-0"].full').wait_for()
+
+
+def numbers(page: Page) -> list[str]:
+    """What the dialog about a place says: capacity, stock, side by side, width, depth, height."""
+    return [each.strip() for each in page.locator("dialog .cal-num b").all_inner_texts()]
+
+
+def calibrated(shop: Uncalibrated, folder: Path) -> Path:
+    """A copy of the shop whose cameras are placed, and in which a product stands at two places."""
+    shutil.copytree(shop.folder, folder)
+    standing = {
+        "low": {"u_m": 0.0, "v_m": 0.0, "capacity": 12, "stock": 10, "columns": 3},
+        "high": {"u_m": 0.8, "v_m": 0.6, "capacity": 4, "stock": 2, "columns": 1},
+    }
+    both = {"fixture": "fixture-1", "width_m": 0.4, "height_m": 0.3, "depth_m": 0.4}
+    both |= {"sku": PRODUCTS[0], "piece_width_m": 0.065, "piece_depth_m": 0.1}
+    both |= {"piece_height_m": 0.2}
+    files = {
+        "calibration.json": Calibration(
+            floor=Floor(outline=((0, 0), (5, 0), (5, 4), (0, 4))),
+            cameras=shop.cameras,
+            fixtures={"fixture-1": shop.fixture},
+        ),
+        "planogram.json": Planogram.model_validate(
+            {"facings": {name: both | each for name, each in standing.items()}}
+        ),
+    }
+    for name, each in files.items():
+        (folder / name).write_text(each.model_dump_json(), encoding="utf-8")
+    return folder
+
+
 def take_a_reference(page: Page, shop: Uncalibrated) -> None:
     """It is one of what happens later, so its taps do not count."""
     kept = reference_path(shop.folder / "calibration.json", "shelf-1")
@@ -186,6 +247,12 @@ def facings(technician: Technician) -> None:
         for column in range(3):
             technician.tap(f'[data-cell="{row}-{column}"]')
             technician.tap(f'[data-sku="{PRODUCTS[column]}"]')
+            if (row, column) == (0, 0):
+                technician.number("columns", "2")
+                technician.number("piece-width", "6.5")
+                expect(page.locator("dialog [data-act=put]")).to_be_disabled()
+                technician.number("piece-depth", "10")
+                technician.number("piece-height", "20")
             technician.tap("dialog [data-act=put]")
             page.locator(f'[data-cell="{row}-{column}"].full').wait_for()
 
@@ -215,6 +282,11 @@ def check(shop: Uncalibrated) -> None:
     found: Calibration = read_calibration(folder / "calibration.json")
     planogram = read_planogram(folder / "planogram.json")
     assert len(planogram.facings) == 9
+    sized = {name: each for name, each in planogram.facings.items() if each.columns}
+    assert [(name, each.columns) for name, each in sized.items()] == [("fixture-1-1-1", 2)]
+    # What was said of one place is offered wherever else the product stands.
+    of_first = [each.piece_m for each in planogram.facings.values() if each.sku == PRODUCTS[0]]
+    assert of_first == [(0.065, 0.1, 0.2)] * 3
     steps = np.linspace(0.02, 0.98, 9)
     u, v = (each.ravel() for each in np.meshgrid(steps * 1.2, steps * 1.0))
     points = np.column_stack([u, v])
