@@ -21,7 +21,7 @@ Picture = NDArray[np.uint8]
 
 _REDUCE: Final = 4
 _REMEMBER_S: Final = 180.0
-_LONGEST_HIDDEN_S: Final = 20.0
+_PICTURES_S: Final = 20.0
 _COVERED_SHARE: Final = 0.4
 _STRIDE: Final = 3
 _TELLS_APART: Final = 24.0  # grey levels between before and after from which a pixel says which
@@ -37,7 +37,7 @@ class Reach:
     """The reach that a change came from.
 
     Attributes:
-        started_at_s: When the changed pixels were first covered, at most 20 s before.
+        started_at_s: X
         ended_at_s: When they were free again.
         contact_at_s: When they turned from what they showed before to what they show now; ``None``
             where that was hidden for too long.
@@ -81,7 +81,7 @@ class ReachLog:
         self._pictures.append((at_s, np.ascontiguousarray(_sparse(picture))))
         while at_s - self._moments[0].at_s > _REMEMBER_S:
             self._moments.popleft()
-        while at_s - self._pictures[0][0] > _LONGEST_HIDDEN_S:
+        while at_s - self._pictures[0][0] > _PICTURES_S:
             self._pictures.popleft()
 
     def behind(self, change: Mask, before: Picture, after: Picture, rest_since_s: float) -> Reach:
@@ -101,7 +101,6 @@ class ReachLog:
         while first > 0 and self._covers(past[first - 1], cells):
             first -= 1
         started_s = past[first].at_s if first < len(past) else rest_since_s
-        started_s = max(started_s, rest_since_s - _LONGEST_HIDDEN_S)
         turned = self._turned(change, before, after, started_s - 1.0, rest_since_s)
         if turned is None or turned[1] - turned[0] > _NARROW_S:
             return Reach(started_s, rest_since_s, None)

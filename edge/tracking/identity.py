@@ -24,10 +24,13 @@ from edge.tracking.assignment import assign
 from edge.tracking.observations import Look, blend_looks, look_distance
 
 _WORTH_TELLING: Final = 0.02
-_SURE: Final = 0.98
-# Spread of the Hellinger distance of one person's looks to another look of theirs. Evidence of one
-# separation is capped: light and posture change together for all pixels of a body.
-_LOOK_SD: Final = 0.13
+# Looks of one who was known better are learned from this belief on.
+_LEARNS_FROM: Final = 0.9
+# The Hellinger distance from which on a look is likelier somebody else's than theirs, and how much
+# likelier it is for each unit of distance. Evidence of one separation is capped: light and posture
+# change together for all pixels of a body.
+_AS_LIKELY_AT: Final = 0.485
+_PER_DISTANCE: Final = 40.0
 _MOST_EVIDENCE: Final = 5.0
 _FRESH_LOOKS: Final = 4
 _LEARNING_SHARE: Final = 0.06
@@ -59,12 +62,20 @@ class _Body:
     mixed_at_s: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What an identity looks like, and whose looks these may be, with the belief at that time."""
+
+    looks: Mapping[str, Look]
+    belief: Mapping[str, float]
+
+
 class Identities:
     """The beliefs of all bodies on the floor. A body is a number the tracker gives."""
 
     def __init__(self) -> None:
         self._bodies: dict[int, _Body] = {}
-        self._looks: dict[str, Mapping[str, Look]] = {}
+        self._known: dict[str, _Known] = {}
         self._episodes: dict[tuple[int, int], float] = {}
 
     def enter(self, body: int, label: str, belief: Mapping[str, float], at_s: float) -> None:
@@ -77,8 +88,8 @@ class Identities:
         self._episodes = {pair: p for pair, p in self._episodes.items() if body not in pair}
         for other in self._bodies.values():
             other.mixed_with.discard(body)
-        while len(self._looks) > _REMEMBERED_LOOKS:
-            del self._looks[next(iter(self._looks))]
+        while len(self._known) > _REMEMBERED_LOOKS:
+            del self._known[next(iter(self._known))]
 
     def label(self, body: int) -> str:
         """The identity a body goes by: the likeliest, and no two bodies go by the same."""
@@ -99,8 +110,9 @@ class Identities:
         return tuple(sorted(found, key=lambda swap: (-swap.probability, swap.track_id)))
 
     def looks_of(self, track_id: str) -> Mapping[str, Look]:
-        """What an identity looks like, as learned while it was sure who it was."""
-        return self._looks.get(track_id, {})
+        """What an identity looks like, as learned while nobody else could have become it."""
+        known = self._known.get(track_id)
+        return {} if known is None else known.looks
 
     def close(self, one: int, other: int, probability: float, at_s: float) -> None:
         """Two bodies are so close that they may have been swapped with this probability.
@@ -138,10 +150,9 @@ class Identities:
         if not looks or not alone:
             return
         mine = self._bodies[body]
-        if mine.belief.get(mine.label, 0.0) >= _SURE:
-            learned = self._looks.get(mine.label, {})
-            self._looks[mine.label] = blend_looks(learned, looks, _LEARNING_SHARE)
-            mine.mixed_with.clear()
+        if self._learns(mine):
+            learned = blend_looks(self.looks_of(mine.label), looks, _LEARNING_SHARE)
+            self._known[mine.label] = _Known(learned, dict(mine.belief))
             return
         share = 1 / (mine.recent_count + 1)
         mine.recent, mine.recent_count = (
@@ -151,30 +162,61 @@ class Identities:
         if mine.recent_count >= _FRESH_LOOKS and mine.mixed_with:
             self._weigh(body, at_s)
 
+    def _learns(self, mine: _Body) -> bool:
+        """Whether a body's looks are its label's: as surely, at least, as those known so far."""
+        if mine.mixed_with:
+            return False
+        known = self._known.get(mine.label)
+        belief = mine.belief.get(mine.label, 0.0)
+        return known is None or belief >= min(_LEARNS_FROM, known.belief.get(mine.label, 0.0))
+
     def _weigh(self, body: int, at_s: float) -> None:
-        """Let looks speak once for all bodies that mixed since they last did."""
+        """Let looks speak once for all bodies that mixed since they last did.
+
+        Whoever was not seen alone yet is spoken of by the others' looks alone, and has their own
+        word later.
+        """
         involved = self._involved(body)
-        if any(self._bodies[each].recent_count < _FRESH_LOOKS for each in involved[1:]):
-            return  # wait until everybody in it has been seen alone
         names = sorted({name for each in involved for name in self._bodies[each].belief})
         beliefs = np.array(
             [[self._bodies[each].belief.get(name, 0.0) for name in names] for each in involved]
         )
         fits = np.array([[self._fit(each, name) for name in names] for each in involved])
-        sharpened = _scaled(beliefs * np.exp(fits), beliefs.sum(axis=0))
+        # Looks tell whose looks a body has. A doubt from when they were learned is not theirs to
+        # settle: it is taken out before and is there again afterwards.
+        learned = self._as_learned(names)
+        looked = np.clip(beliefs @ np.linalg.pinv(learned), 1e-9, None)
+        looked /= looked.sum(axis=1, keepdims=True)
+        sharpened = _scaled(looked * np.exp(fits), looked.sum(axis=0)) @ learned
         for row, each in zip(sharpened, involved, strict=True):
             mine = self._bodies[each]
             mine.belief = {n: float(p) for n, p in zip(names, row, strict=True) if p > 1e-6}
-            mine.mixed_with.clear()
             mine.mixed_at_s = {n: mine.mixed_at_s.get(n, at_s) for n in mine.belief}
-            mine.recent, mine.recent_count = {}, 0
+            if mine.recent_count >= _FRESH_LOOKS:
+                mine.mixed_with.clear()
+                mine.recent, mine.recent_count = {}, 0
         self._relabel(involved)
 
+    def _as_learned(self, names: Sequence[str]) -> np.ndarray:
+        """How likely the looks known of an identity, a row each, are another's, a column each."""
+        learned = np.eye(len(names))
+        for row, name in enumerate(names):
+            if name in self._known:
+                belief = self._known[name].belief
+                learned[row] = [belief.get(other, 0.0) for other in names]
+                learned[row] /= max(float(learned[row].sum()), 1e-9)
+        return learned
+
     def _fit(self, body: int, name: str) -> float:
-        distance = look_distance(self._bodies[body].recent, self._looks.get(name, {}))
+        """Log of how much likelier a body's looks are if it is somebody than if it is another."""
+        mine = self._bodies[body]
+        if mine.recent_count < _FRESH_LOOKS:
+            return 0.0
+        distance = look_distance(mine.recent, self.looks_of(name))
         if distance is None:
-            return -_MOST_EVIDENCE / 2
-        return max(-_MOST_EVIDENCE, -0.5 * (distance / _LOOK_SD) ** 2)
+            return 0.0
+        told = _PER_DISTANCE * (_AS_LIKELY_AT - distance)
+        return max(-_MOST_EVIDENCE, min(told, _MOST_EVIDENCE))
 
     def _involved(self, body: int) -> list[int]:
         found, queue = [body], [body]

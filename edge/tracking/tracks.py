@@ -39,6 +39,10 @@ _CLEAR_MARGIN: Final = 12.0
 _UNSEEN_COST: Final = 4.0
 # Minus twice the log of how often somebody stops or turns between two scans.
 _TURN_COST: Final = 5.0
+# Two who come so near to each other are now and then exchanged with nothing in the way they walk to
+# tell it; how they look afterwards does.
+_TOUCHING_M: Final = 0.6
+_EXCHANGED_UNTOLD: Final = 0.01
 # Somebody who appears inside, so near to another, was hidden by them, and may as well be them.
 _EMERGES_WITHIN_M: Final = 0.6
 _EMERGED_SWAPPED: Final = 0.35
@@ -297,13 +301,15 @@ class Tracks:
                 each.outside_since_s = at_s
 
     def _judge_closeness(self, at_s: float) -> None:
-        """Two that are seen clear of each other begin a new page."""
+        """Two that are seen clear of each other begin a new page; touching, they may be mixed up."""
         seen = [each for each in self._alive if each.confirmed and each.seen_now]
         for k, one in enumerate(seen):
             for other in seen[k + 1 :]:
                 apart_m = math.dist(one.motion.position_m, other.motion.position_m)
                 if apart_m > self._settings.alone_from_m:
                     self._identities.apart(one.body, other.body)
+                elif apart_m < _TOUCHING_M:
+                    self._identities.close(one.body, other.body, _EXCHANGED_UNTOLD, at_s)
 
     def _confirm(self, at_s: float) -> None:
         for each in self._alive:

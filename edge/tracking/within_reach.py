@@ -73,13 +73,13 @@ class ReachSettings:
     hand_back_s: float = 2.5
     stray: float = 0.02
     not_held: float = 0.15
-    dressed_for: float = 0.905
-    dressed_per: float = 0.6
+    dressed_for: float = 0.885
+    dressed_per: float = 0.3
     dressed_against: float = 4.0
-    dressed_most: float = 2.3
+    dressed_most: float = 2.6
     staff_takes: float = 0.15
     did_least: float = 0.02
-    ratio: float = 10.0
+    ratio: float = 5.0
     margin_s: float = 0.2
     least: float = 0.01
 

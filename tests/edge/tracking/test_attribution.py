@@ -86,7 +86,7 @@ def test_two_who_both_could_have_are_both_named_and_nobody_is_charged() -> None:
     found = judged({"t-1": (2.8, 4.0), "t-2": (3.2, 4.0)})
     assert (found.kind, found.session_id) == ("several", None)
     assert {claim.session_id for claim in found.claims} == {"c-1", "c-2"}
-    assert "10 times likelier" in found.reason
+    assert "5 times likelier" in found.reason
 
 
 def test_two_of_one_group_are_one_session() -> None:

@@ -134,12 +134,17 @@ def attributed(cameras: Cameras, arms: Mapping[float, Point2]) -> Attribution:
     return attribute(taken, SHELF, history, [ANNA, BEN], facing=PIECE)
 
 
+def share_of_left(found: Attribution) -> float:
+    return next(claim.share for claim in found.claims if claim.session_id == "c-1")
+
+
 def test_two_at_one_shelf_are_told_apart_by_the_arm_that_was_seen(cameras: Cameras) -> None:
-    assert attributed(cameras, {}).kind == "several"
-    found = attributed(cameras, {10.3: LEFT})
-    assert (found.kind, found.session_id) == ("one", "c-1")
-    assert attributed(cameras, {10.3: RIGHT}).claims[0].session_id == "c-2"
+    nobodys, left, right = (
+        share_of_left(attributed(cameras, arms)) for arms in ({}, {10.3: LEFT}, {10.3: RIGHT})
+    )
+    assert right < 0.35 < 0.85 < nobodys < left
 
 
 def test_an_arm_that_was_seen_at_another_time_decides_nothing(cameras: Cameras) -> None:
-    assert attributed(cameras, {11.6: LEFT}).kind == "several"
+    nobodys = share_of_left(attributed(cameras, {}))
+    assert share_of_left(attributed(cameras, {11.6: RIGHT})) == pytest.approx(nobodys, abs=0.01)
