@@ -75,6 +75,8 @@ class Identities:
 
     def __init__(self) -> None:
         self._bodies: dict[int, _Body] = {}
+        # Those with whom somebody who is still there may have been exchanged before they went.
+        self._gone: dict[int, _Body] = {}
         self._known: dict[str, _Known] = {}
         self._episodes: dict[tuple[int, int], float] = {}
 
@@ -84,10 +86,12 @@ class Identities:
 
     def leave(self, body: int) -> None:
         """A body is gone. The others keep what they may have of its identity."""
-        self._bodies.pop(body, None)
+        gone = self._bodies.pop(body, None)
         self._episodes = {pair: p for pair, p in self._episodes.items() if body not in pair}
-        for other in self._bodies.values():
-            other.mixed_with.discard(body)
+        if gone is not None:
+            self._gone[body] = gone
+        asked_for = {each for other in self._bodies.values() for each in other.mixed_with}
+        self._gone = {each: found for each, found in self._gone.items() if each in asked_for}
         while len(self._known) > _REMEMBERED_LOOKS:
             del self._known[next(iter(self._known))]
 
@@ -177,25 +181,23 @@ class Identities:
         word later.
         """
         involved = self._involved(body)
-        names = sorted({name for each in involved for name in self._bodies[each].belief})
-        beliefs = np.array(
-            [[self._bodies[each].belief.get(name, 0.0) for name in names] for each in involved]
-        )
-        fits = np.array([[self._fit(each, name) for name in names] for each in involved])
+        bodies = [self._bodies.get(each) or self._gone[each] for each in involved]
+        names = sorted({name for each in bodies for name in each.belief})
+        beliefs = np.array([[each.belief.get(name, 0.0) for name in names] for each in bodies])
+        fits = np.array([[self._fit(each, name) for name in names] for each in bodies])
         # Looks tell whose looks a body has. A doubt from when they were learned is not theirs to
         # settle: it is taken out before and is there again afterwards.
         learned = self._as_learned(names)
         looked = np.clip(beliefs @ np.linalg.pinv(learned), 1e-9, None)
         looked /= looked.sum(axis=1, keepdims=True)
         sharpened = _scaled(looked * np.exp(fits), looked.sum(axis=0)) @ learned
-        for row, each in zip(sharpened, involved, strict=True):
-            mine = self._bodies[each]
+        for row, mine in zip(sharpened, bodies, strict=True):
             mine.belief = {n: float(p) for n, p in zip(names, row, strict=True) if p > 1e-6}
             mine.mixed_at_s = {n: mine.mixed_at_s.get(n, at_s) for n in mine.belief}
             if mine.recent_count >= _FRESH_LOOKS:
                 mine.mixed_with.clear()
                 mine.recent, mine.recent_count = {}, 0
-        self._relabel(involved)
+        self._relabel([each for each in involved if each in self._bodies])
 
     def _as_learned(self, names: Sequence[str]) -> np.ndarray:
         """How likely the looks known of an identity, a row each, are another's, a column each."""
@@ -207,9 +209,8 @@ class Identities:
                 learned[row] /= max(float(learned[row].sum()), 1e-9)
         return learned
 
-    def _fit(self, body: int, name: str) -> float:
+    def _fit(self, mine: _Body, name: str) -> float:
         """Log of how much likelier a body's looks are if it is somebody than if it is another."""
-        mine = self._bodies[body]
         if mine.recent_count < _FRESH_LOOKS:
             return 0.0
         distance = look_distance(mine.recent, self.looks_of(name))
@@ -221,8 +222,9 @@ class Identities:
     def _involved(self, body: int) -> list[int]:
         found, queue = [body], [body]
         while queue:
-            for partner in sorted(self._bodies[queue.pop()].mixed_with):
-                if partner in self._bodies and partner not in found:
+            body = queue.pop()
+            for partner in sorted((self._bodies.get(body) or self._gone[body]).mixed_with):
+                if partner not in found and (partner in self._bodies or partner in self._gone):
                     found.append(partner)
                     queue.append(partner)
         return found

@@ -301,7 +301,7 @@ class Tracks:
                 each.outside_since_s = at_s
 
     def _judge_closeness(self, at_s: float) -> None:
-        """Two that are seen clear of each other begin a new page; touching, they may be mixed up."""
+        """Two that are seen clear of each other begin a new page; touching, they may mix."""
         seen = [each for each in self._alive if each.confirmed and each.seen_now]
         for k, one in enumerate(seen):
             for other in seen[k + 1 :]:
