@@ -97,3 +97,13 @@ def test_looks_of_nobody_known_say_nothing() -> None:
     people.close(1, 2, 0.4, CLOSE_S)
     seen_alone(people, 1, RED)
     assert people.belief(1)["t-1"] == pytest.approx(0.6)
+
+
+def test_who_was_taken_for_somebody_at_the_door_is_known_when_the_other_has_gone() -> None:
+    people = two_who_are_known(RED, BLUE)
+    people.enter(3, "t-3", {"t-3": 1.0}, 9.0)
+    people.close(1, 3, 0.4, CLOSE_S)
+    people.leave(3)
+    seen_alone(people, 1, look(60, 61, 62))
+    assert people.belief(1)["t-3"] > 0.85
+    assert people.label(1) == "t-1"  # the id of one who left is not given again
