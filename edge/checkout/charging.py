@@ -9,7 +9,8 @@ that settles whose or what it was. "Can hold" counts lines and open reviews alik
 back what they can only have from a take that several may have done, did take it. What shoppers put
 back and nobody can hold goes to review and never makes a line negative; where staff stood
 beside them it was restocked, as no receipt depends on it; where it was unsure in the first place
-and they hold nothing like it, they brought it along. What a piece was told to be when it was
+and they hold nothing like it, they brought it along. What is told to be none of the shop's is asked
+about where they hold what it is like at all. What a piece was told to be when it was
 put where it does not belong, by who held it or by a person, it is when it is taken from there.
 """
 
@@ -133,7 +134,7 @@ def is_nobodys(review: Review, shop: Shop) -> bool:
 def _consequences(case: _Case, camera_sick: bool) -> tuple[Entry, ...]:
     event, baskets = case.event, [case.shop.baskets[session] for session in case.sessions]
     if event.outcome == "reject":
-        return ()
+        return _like_what_they_hold(case)
     if baskets and all(basket.role == "staff" for basket in baskets):
         return _restocked(case, case.sessions[0])
     if camera_sick:
@@ -238,6 +239,28 @@ def _put_back(case: _Case) -> tuple[Entry, ...]:
         return (_review(case, "several_shoppers", case.attribution),)
     why: ReviewWhy = "low_confidence" if skus else "unknown_product"
     return (_review(case, why, case.event.evidence.reason),)
+
+
+def _like_what_they_hold(case: _Case) -> tuple[Entry, ...]:
+    """What is told to be none of the shop's, where one who put it there holds what it is like.
+
+    A piece that lies on its side, or half behind another, is like itself only a little.
+    """
+    if case.event.kind != "put_back":
+        return ()
+    held = [
+        sku
+        for sku in _plausible_skus(case.event)
+        if any(
+            _can_hold(case.shop, session, sku)
+            for session in case.sessions
+            if not _is_staff(case.shop, session)
+        )
+    ]
+    if not held:
+        return ()
+    reason = f"{case.event.evidence.reason}; but whoever put it there has {' and '.join(held)}"
+    return (_review(case, "low_confidence", reason),)
 
 
 def _of_nobody(case: _Case, skus: tuple[str, ...]) -> tuple[Entry, ...]:

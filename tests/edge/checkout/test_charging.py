@@ -76,6 +76,20 @@ def test_an_object_that_the_shop_does_not_sell_is_recorded_and_nothing_else(desk
     assert [entry.kind for entry in new] == ["interaction_recorded"]
 
 
+def test_an_object_told_to_be_none_of_the_shops_is_asked_about_where_its_like_is_held(
+    desk: Desk,
+) -> None:
+    record(desk, event("e1"))
+    like_milk = event(
+        "e2", "put_back", sku=None, outcome="reject", candidates=(("milk", 0.3), ("bear", 0.7))
+    )
+    record(desk, like_milk)
+    assert open_reviews(desk) == [("e2", "low_confidence")]
+    assert held(desk) == {"milk": 1}
+    record(desk, event("e3", "put_back", sku=None, outcome="reject", candidates=(("bear", 0.9),)))
+    assert len(open_reviews(desk)) == 1
+
+
 def test_the_same_event_again_changes_nothing_even_if_somebody_else_seems_to_have_done_it(
     desk: Desk,
 ) -> None:
