@@ -48,12 +48,11 @@ demo: $(VENV)/.installed-edge
 	@stay=; if test -t 1; then stay=--stay; fi; \
 	  $(BIN)/walkout-edge run deploy/demo/store.yaml --port $(DEMO_PORT) $$stay
 
-# A file's tests together, files in their order: by how many tests they have, the few slow ones would
-# come last. Tests wait more than they compute, so there are more processes than two cores. Threads
-# of processes that spin on the same cores would take longer than one thread each.
+# One process a core, a file's tests together. Threads of two processes that spin on the same cores
+# would take longer than one thread each.
 test: $(VENV)/.installed-all system-packages
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(( $$(nproc) < 4 ? 3 : 4 )) \
-	  --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
+	  --dist loadfile --max-worker-restart 0
 
 check: $(VENV)/.installed-all
 	$(BIN)/ruff check .
