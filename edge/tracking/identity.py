@@ -115,7 +115,7 @@ class Identities:
         return tuple(sorted(found, key=lambda swap: (-swap.probability, swap.track_id)))
 
     def looks_of(self, track_id: str) -> Mapping[str, Look]:
-        """What an identity looks like, as learned while nobody else could have become it."""
+        """What an identity looks like, as far as it is known."""
         known = self._known.get(track_id)
         return {} if known is None else known.looks
 
