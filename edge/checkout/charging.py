@@ -216,13 +216,7 @@ def _told_to_be(shop: Shop, put_back: InteractionEvent) -> str | None:
 
 def _put_back(case: _Case) -> tuple[Entry, ...]:
     staff = [each for each in case.sessions if _is_staff(case.shop, each)]
-    skus = _plausible_skus(case.event)
-    holders = [
-        (session, sku)
-        for session in case.sessions
-        for sku in skus
-        if session not in staff and _can_hold(case.shop, session, sku)
-    ]
+    skus, holders = _plausible_skus(case.event), _holders(case)
     if staff and not holders and case.event.outcome == "accept" and skus:
         return _restocked(case, staff[0])
     if staff:
@@ -241,6 +235,16 @@ def _put_back(case: _Case) -> tuple[Entry, ...]:
     return (_review(case, why, case.event.evidence.reason),)
 
 
+def _holders(case: _Case) -> list[tuple[str, str]]:
+    """Which shoppers can hold which of the products that it may well have been about."""
+    return [
+        (session, sku)
+        for session in case.sessions
+        for sku in _plausible_skus(case.event)
+        if not _is_staff(case.shop, session) and _can_hold(case.shop, session, sku)
+    ]
+
+
 def _like_what_they_hold(case: _Case) -> tuple[Entry, ...]:
     """What is told to be none of the shop's, where one who put it there holds what it is like.
 
@@ -248,15 +252,7 @@ def _like_what_they_hold(case: _Case) -> tuple[Entry, ...]:
     """
     if case.event.kind != "put_back":
         return ()
-    held = [
-        sku
-        for sku in _plausible_skus(case.event)
-        if any(
-            _can_hold(case.shop, session, sku)
-            for session in case.sessions
-            if not _is_staff(case.shop, session)
-        )
-    ]
+    held = dict.fromkeys(sku for _, sku in _holders(case))
     if not held:
         return ()
     reason = f"{case.event.evidence.reason}; but whoever put it there has {' and '.join(held)}"
