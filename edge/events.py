@@ -135,6 +135,8 @@ class InteractionEvent:
             ``started_at_s`` to ``ended_at_s``; ``None`` where that was not seen.
         floor_sd_m: Standard deviation of ``floor_m`` along the fixture's front; ``None`` where
             nothing is known about it.
+        certain: Pieces of the product that were taken for certain though a person is asked how
+            many it were; 0 where nothing is.
     """
 
     event_id: str
@@ -152,3 +154,4 @@ class InteractionEvent:
     evidence: Evidence
     contact_at_s: float | None = None
     floor_sd_m: float | None = None
+    certain: int = 0

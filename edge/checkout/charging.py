@@ -16,6 +16,7 @@ put where it does not belong, by who held it or by a person, it is when it is ta
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -131,6 +132,27 @@ def is_nobodys(review: Review, shop: Shop) -> bool:
     )
 
 
+def kept_off(basket: Basket, reviews: Sequence[Review]) -> dict[str, int]:
+    """Pieces by line that no receipt charges while a person looks whether they were put back.
+
+    Of what it may have been, likeliest first, and of what had been taken by then, newest first.
+
+    Args:
+        basket: The session.
+        reviews: Open reviews that may concern it.
+    """
+    kept: Counter[str] = Counter()
+    for put_back in (each for each in reviews if each.event.kind == "put_back"):
+        left = put_back.quantity
+        for sku in _plausible_skus(put_back.event):
+            for line in reversed(basket.lines):
+                if line.sku == sku and line.event.started_at_s < put_back.event.ended_at_s:
+                    pieces = min(left, line.pieces - kept[line.line_id])
+                    kept[line.line_id] += pieces
+                    left -= pieces
+    return dict(+kept)
+
+
 def _consequences(case: _Case, camera_sick: bool) -> tuple[Entry, ...]:
     event, baskets = case.event, [case.shop.baskets[session] for session in case.sessions]
     if event.outcome == "reject":
@@ -154,25 +176,44 @@ def _taken(case: _Case) -> tuple[Entry, ...]:
     reason = event.evidence.reason
     if event.outcome == "review" or sku is None:
         told = _told_when_put_there(case)
+        if told is None and event.certain and sku is not None and _has_price(case, sku):
+            return _certain_of(case, sku)
         if told is None:
             why: ReviewWhy = "low_confidence" if case.skus else "unknown_product"
             return (_review(case, why, reason),)
         sku, reason = told, f"{reason}; it was told to be {told} when it was put there"
-    if case.sellable is not None and sku not in case.sellable:
+    if not _has_price(case, sku):
         return (_review(case, "unknown_product", f"the catalogue has no price of {sku}"),)
-    return (
-        LineCharged(
-            entry_id=f"{event.event_id}:charged",
-            captured_at_s=event.ended_at_s,
-            wall_time_s=case.wall_time_s,
-            line_id=event.event_id,
-            session_id=case.sessions[0],
-            event_id=event.event_id,
-            sku=sku,
-            quantity=event.quantity,
-            reviewer=None,
-            reason=f"{reason}; {case.attribution}",
-        ),
+    return (_charged(case, event.event_id, sku, event.quantity, reason),)
+
+
+def _has_price(case: _Case, sku: str) -> bool:
+    return case.sellable is None or sku in case.sellable
+
+
+def _certain_of(case: _Case, sku: str) -> tuple[Entry, ...]:
+    """A take whose number is in doubt: what it was at least is charged, the rest is asked about."""
+    event, reason = case.event, case.event.evidence.reason
+    in_question = max(1, event.quantity - event.certain)
+    review = _review(
+        case, "low_confidence", f"{reason}; {event.certain} charged already", in_question
+    )
+    return _charged(case, f"{event.event_id}:certain", sku, event.certain, reason), review
+
+
+def _charged(case: _Case, line_id: str, sku: str, quantity: int, reason: str) -> LineCharged:
+    event = case.event
+    return LineCharged(
+        entry_id=f"{line_id}:charged",
+        captured_at_s=event.ended_at_s,
+        wall_time_s=case.wall_time_s,
+        line_id=line_id,
+        session_id=case.sessions[0],
+        event_id=event.event_id,
+        sku=sku,
+        quantity=quantity,
+        reviewer=None,
+        reason=f"{reason}; {case.attribution}",
     )
 
 

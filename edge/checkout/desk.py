@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from calibration.format import first_complaint
 from edge.checkout.basket import Attribution, Basket, ClosedBy, Moment, Role
-from edge.checkout.charging import entries_for
+from edge.checkout.charging import entries_for, kept_off
 from edge.checkout.correcting import (
     Verdict,
     open_dispute,
@@ -353,13 +353,15 @@ class Desk:
     def _receipt_of(
         self, shop: Shop, basket: Basket, previous: Receipt | None, at: Moment | None = None
     ) -> Receipt:
+        reviews = shop.open_reviews(basket.session_id)
         return make_receipt(
             basket,
-            shop.open_reviews(basket.session_id),
+            reviews,
             self._products,
             self._terms,
             issued_at_s=(at or basket.opened_at).wall_time_s,
             previous=previous,
+            kept_off=kept_off(basket, reviews),
         )
 
     def _outgoing(

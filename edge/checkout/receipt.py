@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
 from itertools import groupby
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -245,6 +246,7 @@ def make_receipt(
     *,
     issued_at_s: float,
     previous: Receipt | None = None,
+    kept_off: Mapping[str, int] = MappingProxyType({}),
 ) -> Receipt:
     """The receipt of a closed session.
 
@@ -256,12 +258,13 @@ def make_receipt(
         issued_at_s: Wall time of issue.
         previous: The version that this one corrects; what it charged is charged at its prices
             and terms, whatever the catalogue says by now.
+        kept_off: Pieces by line that may have been put back and are not charged so far.
 
     Raises:
         PriceError: A product in the basket is not in the catalogue or has no price.
     """
     terms = previous.terms if previous else terms
-    lines = _lines(basket, products, terms, previous)
+    lines = _lines(_to_pay(basket, kept_off), products, terms, previous)
     taxes = _taxes(lines, terms)
     version = previous.version + 1 if previous else 1
     closed_at = basket.closed_at or basket.opened_at
@@ -282,19 +285,27 @@ def make_receipt(
     )
 
 
+def _to_pay(basket: Basket, kept_off: Mapping[str, int]) -> list[tuple[Line, int]]:
+    """Lines with the pieces of each that are to be paid."""
+    left = [(line, line.pieces - kept_off.get(line.line_id, 0)) for line in basket.lines]
+    return [(line, pieces) for line, pieces in left if pieces > 0]
+
+
 def _lines(
-    basket: Basket, products: Mapping[str, Product], terms: Terms, previous: Receipt | None
+    to_pay: Sequence[tuple[Line, int]],
+    products: Mapping[str, Product],
+    terms: Terms,
+    previous: Receipt | None,
 ) -> tuple[ReceiptLine, ...]:
-    by_sku: dict[str, list[Line]] = {}
-    for line in basket.lines:
-        if line.pieces:
-            by_sku.setdefault(line.sku, []).append(line)
+    by_sku: dict[str, list[tuple[Line, int]]] = {}
+    for line, pieces in to_pay:
+        by_sku.setdefault(line.sku, []).append((line, pieces))
     charged_before = {line.sku: line for line in previous.lines} if previous else {}
     receipt_lines = []
     for sku, lines in by_sku.items():
         before = charged_before.get(sku)
         name, price = (before.name, before.unit_price) if before else _offer(sku, products)
-        quantity = sum(line.pieces for line in lines)
+        quantity = sum(pieces for _, pieces in lines)
         receipt_lines.append(
             ReceiptLine(
                 sku=sku,
@@ -304,7 +315,7 @@ def _lines(
                 total=rounded(price * quantity, terms.currency),
                 # One rate for the whole store: products carry none of their own.
                 tax_percent=terms.tax.percent,
-                proofs=tuple(_proof(line) for line in lines),
+                proofs=tuple(_proof(line, pieces) for line, pieces in lines),
             )
         )
     return tuple(receipt_lines)
@@ -332,12 +343,12 @@ def _taxes(lines: Sequence[ReceiptLine], terms: Terms) -> tuple[TaxLine, ...]:
     return tuple(taxes)
 
 
-def _proof(line: Line) -> Proof:
+def _proof(line: Line, pieces: int) -> Proof:
     event = line.event
     return Proof(
         line_id=line.line_id,
         event_id=event.event_id,
-        quantity=line.pieces,
+        quantity=pieces,
         at=iso_utc(line.charged_at.wall_time_s),
         camera=event.camera,
         fixture=event.fixture,

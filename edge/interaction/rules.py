@@ -82,6 +82,7 @@ class Verdict:
         candidates: Products it may have been, likeliest first.
         reason: Why, in words.
         stray: The stray that was taken, where it was one.
+        certain: Pieces of the product that it was at least, where only their number is in doubt.
     """
 
     kind: InteractionKind
@@ -91,6 +92,7 @@ class Verdict:
     candidates: tuple[Candidate, ...]
     reason: str
     stray: Stray | None = None
+    certain: int = 0
 
 
 def judge(sight: Sight, stock: LiveStock) -> Verdict | None:
@@ -135,6 +137,7 @@ def _taken(sight: Sight, stock: LiveStock) -> Verdict:
         return Verdict(
             "take", own, quantity, "review", _shares({own: 1.0}, sight),
             f"{own} went from {sight.facing}, but {_in_words(sight.numbers)}",
+            certain=min(_at_least(sight.numbers), pieces),
         )  # fmt: skip
     return Verdict(
         "take", own, quantity, "accept", _shares({own: 1.0}, sight),
@@ -147,6 +150,15 @@ def _is_sure(numbers: tuple[tuple[int, float], ...]) -> bool:
     likeliest, share = numbers[0]
     fewer = sum(each for number, each in numbers if number < likeliest)
     return share >= _CLEAR_NUMBER or (share >= _LIKELY_NUMBER and fewer <= _HARDLY_FEWER)
+
+
+def _at_least(numbers: tuple[tuple[int, float], ...]) -> int:
+    """How many pieces it was for certain."""
+    return max(
+        number
+        for number, _ in numbers
+        if sum(share for other, share in numbers if other < number) <= _HARDLY_FEWER
+    )
 
 
 def _taken_where_strays_stand(sight: Sight, stock: LiveStock, stray: Stray) -> Verdict:

@@ -399,6 +399,7 @@ class ShelfWatch:
             ),
             contact_at_s=reach.contact_at_s,
             floor_sd_m=origin.sd_m,
+            certain=verdict.certain,
         )
 
 

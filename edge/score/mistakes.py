@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from edge.checkout.basket import Line
+from edge.checkout.charging import kept_off
 from edge.checkout.shop import Shop
 from edge.events import InteractionEvent
 from edge.score.matchup import Matchup, direction
@@ -114,9 +116,20 @@ class _Search:
                 causes.append(
                     _cause(f"{line.released} released as put back", line.event, line.reason)
                 )
+        causes += self._why_kept_off()
         if not self._known() or self.shop.latest_receipt(self.session) is None:
             causes.append(Cause("the session has no receipt"))
         return causes
+
+    def _why_kept_off(self) -> Iterator[Cause]:
+        if not self._known():
+            return
+        basket = self.shop.baskets[self.session]
+        for review in self.shop.open_reviews(self.session):
+            for line_id, pieces in kept_off(basket, [review]).items():
+                if self.shop.line(line_id).sku == self.sku:
+                    reason = f"{pieces} kept off: in review whether put back, {review.why}"
+                    yield _cause(reason, review.event, review.reason)
 
     def _known(self) -> bool:
         return self.session in self.shop.baskets

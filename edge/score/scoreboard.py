@@ -251,13 +251,13 @@ def count_receipts(charged: Baskets, owed: Baskets) -> ReceiptCount:
 
 def after_ideal_review(shop: Shop, truth: Truth, matchup: Matchup) -> dict[str, Counter[str]]:
     """What receipts would charge if the truth settled every open review."""
-    charged = charged_baskets(shop, truth)
+    charged = _held_baskets(shop, truth)
     for review in shop.open_reviews():
         true = matchup.of_event(review.event.event_id)
         group = truth.group_of(true.shopper) if true is not None else None
         if true is None or true.sku is None or group is None or group not in charged:
             continue
-        pieces = _pieces_in_question(review, true.quantity)
+        pieces = _pieces_in_question(review, true.quantity, shop)
         if review.event.kind == "take":
             charged[group][true.sku] += pieces
         else:
@@ -265,9 +265,31 @@ def after_ideal_review(shop: Shop, truth: Truth, matchup: Matchup) -> dict[str, 
     return charged
 
 
-def _pieces_in_question(review: Review, true_quantity: int) -> int:
+def _held_baskets(shop: Shop, truth: Truth) -> dict[str, Counter[str]]:
+    """What every paying group holds, with what waits for a person whether it was put back."""
+    held: dict[str, Counter[str]] = {name: Counter() for name in truth.receipts()}
+    for session, basket in shop.baskets.items():
+        if basket.role == "shopper" and shop.latest_receipt(session) is not None:
+            held[session] = sum(
+                (Counter({each.sku: each.pieces}) for each in basket.lines), Counter()
+            )
+    return held
+
+
+def _pieces_in_question(review: Review, true_quantity: int, shop: Shop) -> int:
     """What a person sees in the pictures, less what was settled without them."""
-    return max(0, true_quantity - (review.event.quantity - review.quantity))
+    return max(0, true_quantity - _settled_before(review, shop))
+
+
+def _settled_before(review: Review, shop: Shop) -> int:
+    if review.event.kind == "put_back":
+        return review.event.quantity - review.quantity
+    return sum(
+        line.quantity
+        for session in review.sessions
+        for line in shop.baskets[session].lines
+        if line.event.event_id == review.event.event_id
+    )
 
 
 def _by_kind(matchup: Matchup) -> dict[str, InteractionCount]:

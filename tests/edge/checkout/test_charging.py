@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edge.checkout.basket import Attribution
-from edge.checkout.charging import BY_RULE
+from edge.checkout.charging import BY_RULE, kept_off
 from edge.checkout.correcting import Verdict
 from edge.checkout.desk import Desk
 from edge.checkout.entries import Entry
@@ -69,6 +69,52 @@ def test_what_is_in_doubt_goes_to_review_and_charges_nobody(
     record(desk, seen, by, sick=sick)
     assert open_reviews(desk) == [("e1", why)]
     assert held(desk) == held(desk, "ben") == {}
+
+
+def test_of_a_doubtful_number_what_is_certain_is_charged_and_the_rest_asked_about(
+    desk: Desk,
+) -> None:
+    record(desk, replace(event("e1", quantity=3, outcome="review"), certain=2))
+    assert held(desk) == {"milk": 2}
+    (review,) = desk.shop.open_reviews()
+    assert (review.why, review.quantity) == ("low_confidence", 1)
+    assert "2 charged already" in review.reason
+    desk.settle_review("e1", Verdict("maria", "milk", "anna", 1), at=moment(20))
+    assert held(desk) == {"milk": 3}
+
+
+@pytest.mark.parametrize(
+    ("by", "sku", "why"),
+    [(EITHER, "milk", "several_shoppers"), (ANNA, "not-sold-here", "low_confidence")],
+)
+def test_what_is_in_doubt_otherwise_too_is_asked_about_as_a_whole(
+    desk: Desk, by: Attribution, sku: str, why: str
+) -> None:
+    record(desk, replace(event("e1", sku=sku, quantity=2, outcome="review"), certain=1), by)
+    assert held(desk) == {}
+    assert [(each.why, each.quantity) for each in desk.shop.open_reviews()] == [(why, 2)]
+
+
+def test_what_is_certain_of_a_take_can_come_back_and_the_rest_stays_in_review(desk: Desk) -> None:
+    record(desk, replace(event("e1", quantity=2, outcome="review"), certain=1))
+    record(desk, event("e2", "put_back", at_s=20))
+    assert held(desk) == {}
+    assert open_reviews(desk) == [("e1", "low_confidence")]
+
+
+def test_no_more_is_kept_off_a_receipt_than_may_have_come_back(desk: Desk) -> None:
+    ben = Attribution(("ben",), "")
+    record(desk, event("e1"))
+    record(desk, event("e2", at_s=12))
+    record(desk, event("e3", sku="bear", at_s=13))
+    record(desk, event("e4", at_s=14), ben)
+    for number in (5, 6, 7):
+        record(desk, event(f"e{number}", "put_back", at_s=20), EITHER)
+    basket, reviews = desk.shop.baskets["anna"], desk.shop.open_reviews("anna")
+    assert kept_off(basket, reviews[:1]) == {"e2": 1}
+    assert kept_off(basket, reviews) == {"e1": 1, "e2": 1}
+    assert kept_off(desk.shop.baskets["ben"], reviews) == {"e4": 1}
+    assert kept_off(basket, ()) == {}
 
 
 def test_an_object_that_the_shop_does_not_sell_is_recorded_and_nothing_else(desk: Desk) -> None:

@@ -38,8 +38,9 @@ def take(
     kind: InteractionKind = "take",
     sku: str = "milk",
     quantity: int = 1,
+    at_s: float = 10.0,
 ) -> None:
-    seen = event(name, kind, sku, quantity=quantity)
+    seen = event(name, kind, sku, quantity=quantity, at_s=at_s)
     desk.record(seen, by, wall_time_s=OPENED_AT_S + seen.ended_at_s)
 
 
@@ -155,12 +156,35 @@ def test_a_review_settled_after_the_exit_corrects_the_receipt_and_charges_what_c
     assert len(trips) == 3
 
 
-def test_a_put_back_settled_after_the_exit_gives_the_money_back(desk: Desk, ledger: Ledger) -> None:
-    take(desk, "e1")
+def test_what_may_have_been_put_back_is_charged_once_a_person_has_seen_that_it_was_not(
+    desk: Desk, ledger: Ledger
+) -> None:
+    take(desk, "e1", quantity=2)
     take(desk, "e2", Attribution(("ben",), ""))
-    take(desk, "e3", EITHER, kind="put_back")
+    take(desk, "e3", EITHER, kind="put_back", at_s=20)
+    take(desk, "e4", at_s=25)
     desk.leave("anna", at=moment(30))
-    desk.settle_review("e3", Verdict("maria", "milk", "anna", 1), at=moment(60))
+    desk.leave("ben", at=moment(31))
+    assert [desk.shop.receipts[each][0].quantities() for each in ("anna", "ben")] == [
+        {"milk": 2},  # one of the two, and what was taken later
+        {},
+    ]
+    assert [each.kind for each in desk.shop.receipts["ben"][0].pending] == ["put_back"]
+    desk.settle_review("e3", Verdict("maria", "milk", "ben", 1), at=moment(60))
+    assert desk.shop.receipts["anna"][-1].quantities() == {"milk": 3}
+    assert desk.shop.receipts["ben"][-1].quantities() == {}
+    told = till_bodies(ledger)
+    assert [address for address, _ in told] == ["/v1/order/purchases"] * 3
+    pieces = [[item["quantity"]["value"] for item in body["cartItems"]] for _, body in told]
+    assert pieces == [["2"], [], ["1"]]
+
+
+def test_a_put_back_that_is_seen_after_the_receipt_gives_the_money_back(
+    desk: Desk, ledger: Ledger
+) -> None:
+    take(desk, "e1")
+    desk.leave("anna", at=moment(30))
+    take(desk, "e2", kind="put_back", at_s=29)
     assert desk.shop.receipts["anna"][-1].total == 0
     (purchase, refund) = till_bodies(ledger)
     assert refund[0] == "/v1/refund"

@@ -72,6 +72,24 @@ def test_the_number_taken_is_the_likeliest_or_a_person_is_asked(
 
 
 @pytest.mark.parametrize(
+    ("numbers", "certain"),
+    [
+        (((2, 0.6), (1, 0.4)), 1),
+        (((1, 0.6), (2, 0.4)), 1),
+        (((2, 0.6), (3, 0.385), (1, 0.015)), 2),
+        (((3, 0.6), (2, 0.37), (1, 0.03)), 1),
+        (((2, 0.95), (1, 0.05)), 0),  # nothing is asked
+    ],
+)
+def test_of_a_doubtful_number_taken_it_is_told_how_many_it_was_at_least(
+    numbers: tuple[tuple[int, float], ...], certain: int
+) -> None:
+    verdict = judge(Sight("A1", 0.2, "vanished", numbers=numbers), _stock())
+    assert verdict is not None
+    assert verdict.certain == certain
+
+
+@pytest.mark.parametrize(
     ("alike", "part", "taken"), [(0.5, 0.4, False), (0.5, 0.9, True), (0.8, 0.4, True)]
 )
 def test_what_is_too_small_for_a_piece_and_looks_like_none_was_no_piece(
