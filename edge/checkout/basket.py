@@ -193,6 +193,10 @@ class Basket:
                 found.append((line, pieces))
         return tuple(found)
 
+    def charged_for(self, event: InteractionEvent) -> int:
+        """Pieces that were charged for an event, whatever became of them."""
+        return sum(each.quantity for each in self.lines if each.event.event_id == event.event_id)
+
     def held(self, sku: str) -> int:
         """Pieces of a product that are to be paid."""
         return sum(line.pieces for line in self.lines if line.sku == sku)

@@ -194,11 +194,8 @@ def _has_price(case: _Case, sku: str) -> bool:
 def _certain_of(case: _Case, sku: str) -> tuple[Entry, ...]:
     """A take whose number is in doubt: what it was at least is charged, the rest is asked about."""
     event, reason = case.event, case.event.evidence.reason
-    in_question = max(1, event.quantity - event.certain)
-    review = _review(
-        case, "low_confidence", f"{reason}; {event.certain} charged already", in_question
-    )
-    return _charged(case, f"{event.event_id}:certain", sku, event.certain, reason), review
+    charged = _charged(case, f"{event.event_id}:certain", sku, event.certain, reason)
+    return charged, _review(case, "low_confidence", f"{reason}; {event.certain} charged already")
 
 
 def _charged(case: _Case, line_id: str, sku: str, quantity: int, reason: str) -> LineCharged:
@@ -364,8 +361,9 @@ def _released(case: _Case, session: str, sku: str) -> tuple[Entry, ...]:
         others = [each for each in review.sessions if each != session]
         concerned = [each for each in others if not _is_staff(case.shop, each)]
         theirs = not concerned or (len(takes) == 1 and _can_only_be(review, case, sku))
-        if left and theirs and review.quantity <= left:
-            left -= review.quantity
+        in_question = review.quantity - case.shop.baskets[session].charged_for(review.event)
+        if left and theirs and in_question <= left:
+            left -= max(0, in_question)
             why = f"put back as event {event.event_id} shows"
             entries.append(_settled(case, review.review_id, BY_RULE, why))
     if left:

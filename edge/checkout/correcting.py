@@ -7,7 +7,7 @@ same was said before, and refuses when something else was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.checkout.basket import Basket, Line, Moment, Review
 from edge.checkout.entries import (
@@ -46,6 +46,8 @@ class Verdict:
 def settle_review(review_id: str, verdict: Verdict, shop: Shop, *, at: Moment) -> tuple[Entry, ...]:
     """End a review: charge, release or neither.
 
+    What a take was found to be replaces what was charged for it while its number was in doubt.
+
     Raises:
         CheckoutError: The review or session is unknown, product and quantity contradict each
             other, or more would come back than the session holds.
@@ -81,16 +83,58 @@ def settle_review(review_id: str, verdict: Verdict, shop: Shop, *, at: Moment) -
         )
     if verdict.sku is None and verdict.session_id is not None:
         raise CheckoutError(f"review {review_id}: without a product there is no session to name")
-    return (settled, *_of_verdict(review, verdict, shop, settled))
+    if review.event.kind == "put_back":
+        return (settled, *_of_verdict(review, verdict, shop, settled))
+    left, undone = _undone(review, verdict, shop, settled.at)
+    return (settled, *undone, *_of_verdict(review, left, shop, settled))
+
+
+def _undone(
+    review: Review, verdict: Verdict, shop: Shop, at: Moment
+) -> tuple[Verdict, tuple[Entry, ...]]:
+    """What is left to charge of a verdict, and what was charged before it and is not so."""
+    entries = []
+    for line in (each for name in review.sessions for each in shop.baskets[name].lines):
+        if line.event.event_id != review.event.event_id:
+            continue
+        right = 0
+        if (line.sku, line.session_id) == (verdict.sku, _session_of(verdict, shop)):
+            right = min(line.quantity, verdict.quantity)
+            more = verdict.quantity - right
+            verdict = replace(verdict, quantity=more, sku=verdict.sku if more else None)
+        wrong = min(line.quantity - right, line.pieces)
+        if wrong:
+            entries.append(_release_of(line, wrong, review, verdict, at))
+    return verdict, tuple(entries)
+
+
+def _session_of(verdict: Verdict, shop: Shop) -> str | None:
+    return shop.sessions_of([verdict.session_id])[0] if verdict.session_id is not None else None
+
+
+def _release_of(
+    line: Line, pieces: int, review: Review, verdict: Verdict, at: Moment
+) -> LineReleased:
+    return LineReleased(
+        entry_id=f"{review.review_id}:settled:released:{line.line_id}",
+        captured_at_s=at.captured_at_s,
+        wall_time_s=at.wall_time_s,
+        line_id=line.line_id,
+        session_id=line.session_id,
+        event_id=review.event.event_id,
+        quantity=pieces,
+        reviewer=verdict.reviewer,
+        reason=verdict.reason or review.reason,
+    )
 
 
 def _of_verdict(
     review: Review, verdict: Verdict, shop: Shop, settled: ReviewSettled
 ) -> tuple[Entry, ...]:
-    if verdict.sku is None or verdict.session_id is None:
+    session_id = _session_of(verdict, shop)
+    if verdict.sku is None or session_id is None:
         return ()
     event = review.event
-    session_id = shop.sessions_of([verdict.session_id])[0]
     if shop.baskets[session_id].role == "staff":
         return (
             StaffRestocked(
@@ -130,19 +174,7 @@ def _release(
     left, entries = verdict.quantity, []
     for line, pieces in basket.newest(sku, verdict.quantity):
         left -= pieces
-        entries.append(
-            LineReleased(
-                entry_id=f"{review.review_id}:settled:released:{line.line_id}",
-                captured_at_s=at.captured_at_s,
-                wall_time_s=at.wall_time_s,
-                line_id=line.line_id,
-                session_id=basket.session_id,
-                event_id=review.event.event_id,
-                quantity=pieces,
-                reviewer=verdict.reviewer,
-                reason=verdict.reason or review.reason,
-            )
-        )
+        entries.append(_release_of(line, pieces, review, verdict, at))
     if left:
         raise CheckoutError(
             f"review {review.review_id}: session {basket.session_id} holds "

@@ -279,7 +279,7 @@ def make_receipt(
         closed_at=iso_utc(closed_at.wall_time_s),
         issued_at=iso_utc(issued_at_s),
         lines=lines,
-        pending=tuple(_pending(review, products) for review in reviews),
+        pending=tuple(_pending(review, basket, products) for review in reviews),
         taxes=taxes,
         total=sum((tax.gross for tax in taxes), start=rounded(Decimal(0), terms.currency)),
     )
@@ -382,11 +382,12 @@ def numbers_of(event: InteractionEvent) -> Numbers | None:
     )
 
 
-def _pending(review: Review, products: Mapping[str, Product]) -> PendingLine:
+def _pending(review: Review, basket: Basket, products: Mapping[str, Product]) -> PendingLine:
+    charged = basket.charged_for(review.event)
     return PendingLine(
         review_id=review.review_id,
         kind=review.event.kind,
-        quantity=review.quantity,
+        quantity=max(1, review.quantity - charged),
         names=tuple(products[sku].name if sku in products else sku for sku in review.skus),
         at=iso_utc(review.opened_at.wall_time_s),
         crops=review.event.evidence.crops,

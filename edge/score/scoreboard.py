@@ -284,12 +284,7 @@ def _pieces_in_question(review: Review, true_quantity: int, shop: Shop) -> int:
 def _settled_before(review: Review, shop: Shop) -> int:
     if review.event.kind == "put_back":
         return review.event.quantity - review.quantity
-    return sum(
-        line.quantity
-        for session in review.sessions
-        for line in shop.baskets[session].lines
-        if line.event.event_id == review.event.event_id
-    )
+    return sum(shop.baskets[each].charged_for(review.event) for each in review.sessions)
 
 
 def _by_kind(matchup: Matchup) -> dict[str, InteractionCount]:

@@ -456,6 +456,6 @@ class Attendant:
 def _doubted(event: InteractionEvent, reason: str) -> InteractionEvent:
     """The same event for a person to look at, unless it was nothing the shop sells."""
     if event.outcome != "accept":
-        return event
+        return replace(event, certain=0)
     evidence = replace(event.evidence, reason=f"{event.evidence.reason}; {reason}")
     return replace(event, outcome="review", evidence=evidence)

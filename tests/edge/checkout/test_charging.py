@@ -77,10 +77,45 @@ def test_of_a_doubtful_number_what_is_certain_is_charged_and_the_rest_asked_abou
     record(desk, replace(event("e1", quantity=3, outcome="review"), certain=2))
     assert held(desk) == {"milk": 2}
     (review,) = desk.shop.open_reviews()
-    assert (review.why, review.quantity) == ("low_confidence", 1)
+    assert (review.why, review.quantity) == ("low_confidence", 3)
     assert "2 charged already" in review.reason
-    desk.settle_review("e1", Verdict("maria", "milk", "anna", 1), at=moment(20))
-    assert held(desk) == {"milk": 3}
+    desk.leave("anna", at=moment(20))
+    (pending,) = desk.shop.receipts["anna"][0].pending
+    assert pending.quantity == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "anna", "ben"),
+    [
+        (Verdict("maria", "milk", "anna", 3), {"milk": 3}, {}),
+        (Verdict("maria", "milk", "anna", 2), {"milk": 2}, {}),
+        (Verdict("maria", "milk", "anna", 1), {"milk": 1}, {}),
+        (Verdict("maria", "bear", "anna", 2), {"bear": 2}, {}),
+        (Verdict("maria", "milk", "ben", 2), {}, {"milk": 2}),
+        (Verdict("maria", None, None, 0), {}, {}),
+    ],
+)
+def test_what_a_person_says_of_a_doubtful_number_replaces_what_was_certain(
+    desk: Desk, said: Verdict, anna: dict[str, int], ben: dict[str, int]
+) -> None:
+    record(desk, replace(event("e1", quantity=3, outcome="review"), certain=2))
+    desk.settle_review("e1", said, at=moment(20))
+    assert (held(desk), held(desk, "ben")) == (anna, ben)
+    assert desk.settle_review("e1", said, at=moment(21)) == ()
+
+
+def test_what_came_back_before_a_person_looked_is_not_given_back_again(desk: Desk) -> None:
+    record(desk, replace(event("e1", quantity=2, outcome="review"), certain=1))
+    record(desk, event("e2", "put_back", at_s=20))
+    desk.settle_review("e1", Verdict("maria", None, None, 0), at=moment(30))
+    assert held(desk) == {}
+
+
+def test_a_doubtful_number_that_comes_back_whole_needs_no_person(desk: Desk) -> None:
+    record(desk, replace(event("e1", quantity=2, outcome="review"), certain=1))
+    record(desk, event("e2", "put_back", at_s=20, quantity=2))
+    assert held(desk) == {}
+    assert open_reviews(desk) == []
 
 
 @pytest.mark.parametrize(

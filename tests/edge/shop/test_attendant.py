@@ -448,6 +448,12 @@ def test_after_a_restart_open_baskets_are_back_and_their_owners_are_not_guessed(
     (review,) = again.desk.shop.open_reviews()
     assert review.sessions == ("ann",)
     assert "ann came in before the device was started again" in review.reason
+    # Nor is what a doubtful number was for certain.
+    unsure = replace(event("e-3", sku="tea", at_s=again.now_s, outcome="review"), certain=1)
+    again.look_for(2, ("t-1", SHELF))
+    again.attendant.saw(unsure, again.now_s)
+    assert again.desk.shop.basket("ann").held("tea") == 0
+    assert len(again.desk.shop.open_reviews()) == 2
 
 
 def test_the_same_day_again_on_the_same_ledger_adds_nothing(day: Day, ledger: Ledger) -> None:
