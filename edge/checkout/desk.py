@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from calibration.format import first_complaint
 from edge.checkout.basket import Attribution, Basket, ClosedBy, Moment, Role
-from edge.checkout.charging import entries_for, kept_off
+from edge.checkout.charging import entries_for
 from edge.checkout.correcting import (
     Verdict,
     open_dispute,
@@ -47,6 +47,7 @@ from edge.checkout.entries import (
 from edge.checkout.handoff import basket_announcement, receipt_announcement, till_messages
 from edge.checkout.ledger import Ledger
 from edge.checkout.message import OutgoingMessage, Receiver
+from edge.checkout.putting_back import kept_off
 from edge.checkout.receipt import Receipt, Terms, check_prices, make_receipt
 from edge.checkout.remembering import remembered
 from edge.checkout.shop import Shop, fold

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge.checkout.basket import Line
-from edge.checkout.charging import kept_off
+from edge.checkout.putting_back import kept_off
 from edge.checkout.shop import Shop
 from edge.events import InteractionEvent
 from edge.score.matchup import Matchup, direction

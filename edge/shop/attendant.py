@@ -24,10 +24,10 @@ from typing import Final
 from calibration.format import Fixture, Point2
 from calibration.planogram import Facing
 from edge.checkout.basket import Attribution, Basket, Moment, Review
-from edge.checkout.charging import RULES, is_nobodys
 from edge.checkout.correcting import Verdict
 from edge.checkout.desk import Desk
 from edge.checkout.entries import Entry
+from edge.checkout.putting_back import RULES, is_nobodys
 from edge.config import CheckoutSettings
 from edge.errors import CheckoutError
 from edge.events import InteractionEvent

@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from edge.checkout.basket import Review
-from edge.checkout.charging import RULES
+from edge.checkout.putting_back import RULES
 from edge.config import StoreConfig
 from edge.events import InteractionEvent
 from edge.evidence import EvidenceFolder

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from edge.checkout.basket import Attribution
-from edge.checkout.charging import BY_RULE, kept_off
 from edge.checkout.correcting import Verdict
 from edge.checkout.desk import Desk
 from edge.checkout.entries import Entry
+from edge.checkout.putting_back import BY_RULE, kept_off
 from edge.errors import CheckoutError, LedgerConflictError
 from edge.events import InteractionEvent
 from tests.edge.checkout.shopping import OPENED_AT_S, event, moment
@@ -354,6 +354,37 @@ def test_what_waits_for_review_and_comes_back_ends_without_a_person(desk: Desk) 
     assert settlement is not None
     assert (settlement.reviewer, settlement.sku) == (BY_RULE, None)
     assert held(desk) == {}
+
+
+@pytest.mark.parametrize(("by", "taken", "left"), [(ANNA, 1, 0), (ANNA, 2, 1), (EITHER, 1, 0)])
+def test_a_take_that_is_seen_after_its_put_back_explains_it(
+    desk: Desk, by: Attribution, taken: int, left: int
+) -> None:
+    record(desk, event("e1", "put_back", at_s=20))
+    assert open_reviews(desk) == [("e1", "not_taken")]
+    record(desk, event("e2", at_s=21, quantity=taken), by)
+    assert held(desk) == ({"milk": left} if left else {})
+    assert held(desk, "ben") == {}
+    assert open_reviews(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "by", "open_after"),
+    [
+        (event("e2", at_s=21, quantity=2), EITHER, ["e1", "e2"]),
+        (event("e2", sku="bear", at_s=21), ANNA, ["e1"]),
+        (event("e2", at_s=21), Attribution(("ben",), ""), ["e1"]),
+        (event("e2", at_s=21, outcome="review"), ANNA, ["e1", "e2"]),
+        (event("e2", at_s=30), ANNA, ["e1"]),
+        (replace(event("e2", at_s=21), contact_at_s=20.5), ANNA, ["e1"]),
+    ],
+)
+def test_another_take_than_that_of_a_put_back_explains_nothing(
+    desk: Desk, seen: InteractionEvent, by: Attribution, open_after: list[str]
+) -> None:
+    record(desk, replace(event("e1", "put_back", at_s=20), contact_at_s=19.5))
+    record(desk, seen, by)
+    assert [review for review, _ in open_reviews(desk)] == open_after
 
 
 def test_who_puts_back_what_they_can_only_have_from_a_take_of_two_had_taken_it(desk: Desk) -> None:
