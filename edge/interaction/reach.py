@@ -37,7 +37,7 @@ class Reach:
     """The reach that a change came from.
 
     Attributes:
-        started_at_s: X
+        started_at_s: When something first covered the pixels that changed.
         ended_at_s: When they were free again.
         contact_at_s: When they turned from what they showed before to what they show now; ``None``
             where that was hidden for too long.

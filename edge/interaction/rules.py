@@ -137,7 +137,7 @@ def _taken(sight: Sight, stock: LiveStock) -> Verdict:
         return Verdict(
             "take", own, quantity, "review", _shares({own: 1.0}, sight),
             f"{own} went from {sight.facing}, but {_in_words(sight.numbers)}",
-            certain=min(_at_least(sight.numbers), pieces),
+            certain=min(_at_least(sight.numbers), pieces) if _is_clearly(own, sight) else 0,
         )  # fmt: skip
     return Verdict(
         "take", own, quantity, "accept", _shares({own: 1.0}, sight),
@@ -150,6 +150,11 @@ def _is_sure(numbers: tuple[tuple[int, float], ...]) -> bool:
     likeliest, share = numbers[0]
     fewer = sum(each for number, each in numbers if number < likeliest)
     return share >= _CLEAR_NUMBER or (share >= _LIKELY_NUMBER and fewer <= _HARDLY_FEWER)
+
+
+def _is_clearly(sku: str, sight: Sight) -> bool:
+    """Whether what changed looks as one looks like the other of the same goods."""
+    return sight.looks.get(sku, 0.0) >= _TWIN
 
 
 def _at_least(numbers: tuple[tuple[int, float], ...]) -> int:

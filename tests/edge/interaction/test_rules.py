@@ -72,19 +72,21 @@ def test_the_number_taken_is_the_likeliest_or_a_person_is_asked(
 
 
 @pytest.mark.parametrize(
-    ("numbers", "certain"),
+    ("numbers", "alike", "certain"),
     [
-        (((2, 0.6), (1, 0.4)), 1),
-        (((1, 0.6), (2, 0.4)), 1),
-        (((2, 0.6), (3, 0.385), (1, 0.015)), 2),
-        (((3, 0.6), (2, 0.37), (1, 0.03)), 1),
-        (((2, 0.95), (1, 0.05)), 0),  # nothing is asked
+        (((2, 0.6), (1, 0.4)), 0.8, 1),
+        (((1, 0.6), (2, 0.4)), 0.8, 1),
+        (((2, 0.6), (3, 0.385), (1, 0.015)), 0.8, 2),
+        (((3, 0.6), (2, 0.37), (1, 0.03)), 0.8, 1),
+        (((2, 0.6), (1, 0.4)), 0.6, 0),  # it may have been something else
+        (((2, 0.95), (1, 0.05)), 0.8, 0),  # nothing is asked
     ],
 )
 def test_of_a_doubtful_number_taken_it_is_told_how_many_it_was_at_least(
-    numbers: tuple[tuple[int, float], ...], certain: int
+    numbers: tuple[tuple[int, float], ...], alike: float, certain: int
 ) -> None:
-    verdict = judge(Sight("A1", 0.2, "vanished", numbers=numbers), _stock())
+    sight = Sight("A1", 0.2, "vanished", numbers=numbers, looks={"tea": alike})
+    verdict = judge(sight, _stock())
     assert verdict is not None
     assert verdict.certain == certain
 
