@@ -134,7 +134,8 @@ class Review:
         review_id: Its id.
         why: Why it was not decided at once.
         event: The interaction event.
-        quantity: Pieces that are in question; fewer than the event's when the rest was clear.
+        quantity: Pieces that are in question. Of a put-back fewer than the event's when the rest
+            was clear; of a take all of them, with those that were charged for certain.
         skus: Products it may have been about, likeliest first; empty when unknown.
         sessions: Sessions that may have done it.
         reason: In words.

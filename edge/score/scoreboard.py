@@ -253,11 +253,13 @@ def after_ideal_review(shop: Shop, truth: Truth, matchup: Matchup) -> dict[str, 
     """What receipts would charge if the truth settled every open review."""
     charged = _held_baskets(shop, truth)
     for review in shop.open_reviews():
+        settled = _taken_off(charged, review, shop)
         true = matchup.of_event(review.event.event_id)
         group = truth.group_of(true.shopper) if true is not None else None
         if true is None or true.sku is None or group is None or group not in charged:
             continue
-        pieces = _pieces_in_question(review, true.quantity, shop)
+        # What a person sees in the pictures, less what was settled without them.
+        pieces = max(0, true.quantity - settled)
         if review.event.kind == "take":
             charged[group][true.sku] += pieces
         else:
@@ -265,26 +267,27 @@ def after_ideal_review(shop: Shop, truth: Truth, matchup: Matchup) -> dict[str, 
     return charged
 
 
+def _taken_off(charged: dict[str, Counter[str]], review: Review, shop: Shop) -> int:
+    """Take off what was charged for a take in review; how many pieces stay settled without it."""
+    if review.event.kind == "put_back":
+        return review.event.quantity - review.quantity
+    back = 0
+    for line in (each for name in review.sessions for each in shop.baskets[name].lines):
+        if line.event.event_id == review.event.event_id and line.session_id in charged:
+            charged[line.session_id][line.sku] -= line.pieces
+            back += line.quantity - line.pieces
+    return back
+
+
 def _held_baskets(shop: Shop, truth: Truth) -> dict[str, Counter[str]]:
     """What every paying group holds, with what waits for a person whether it was put back."""
     held: dict[str, Counter[str]] = {name: Counter() for name in truth.receipts()}
     for session, basket in shop.baskets.items():
         if basket.role == "shopper" and shop.latest_receipt(session) is not None:
-            held[session] = sum(
-                (Counter({each.sku: each.pieces}) for each in basket.lines), Counter()
-            )
+            held[session] = Counter()
+            for line in basket.lines:
+                held[session][line.sku] += line.pieces
     return held
-
-
-def _pieces_in_question(review: Review, true_quantity: int, shop: Shop) -> int:
-    """What a person sees in the pictures, less what was settled without them."""
-    return max(0, true_quantity - _settled_before(review, shop))
-
-
-def _settled_before(review: Review, shop: Shop) -> int:
-    if review.event.kind == "put_back":
-        return review.event.quantity - review.quantity
-    return sum(shop.baskets[each].charged_for(review.event) for each in review.sessions)
 
 
 def _by_kind(matchup: Matchup) -> dict[str, InteractionCount]:

@@ -116,7 +116,8 @@ class ShownReview(Shape):
         why: Why it was not decided at once.
         event_id: The interaction event.
         kind: Taken or put back.
-        quantity: Pieces in question.
+        quantity: Pieces in question; of a take all that it most likely was, though some of them may
+            be charged already.
         happened_at: When.
         opened_at: Since when a person is asked.
         camera: Shelf camera that saw it.

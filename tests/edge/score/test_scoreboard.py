@@ -175,6 +175,8 @@ def test_an_ideal_review_adds_what_a_doubtful_number_left_open(ledger: Ledger) -
             ledger.entries(), truth([shopper("ann", ("milk", taken))], [did("ann", quantity=taken)])
         )
         assert (figures.receipts.exact, figures.reviewed.exact) == exact
+    nothing = score(ledger.entries(), truth([shopper("ann")], []))
+    assert (nothing.receipts.exact, nothing.reviewed.exact) == (0, 1)
 
 
 def test_several_shops_are_counted_together(ledger: Ledger, tmp_path: Path) -> None:
