@@ -211,6 +211,13 @@ def test_after_a_kill_baskets_are_open_and_who_came_in_before_is_not_charged_by_
         assert again.ended() == 0
     told = shop.ledger(name)
     last = list(told.interactions.values())[-1]
-    assert "c-1 came in before the device was started again" in last.attribution
+    # Which of the two it is depends on how long the new process took to see the floor.
+    assert any(
+        why in last.attribution
+        for why in (
+            "c-1 came in before the device was started again",
+            "the floor could not be seen meanwhile",
+        )
+    )
     assert "c-1" in told.open_reviews()[-1].sessions
     assert told.basket("c-1").is_open
