@@ -6,10 +6,15 @@ become baskets is ``shop.py``'s, what is charged ``charging.py``'s business.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from edge.events import InteractionEvent
+
+# Below this share a candidate does not speak for a product, held or not.
+_PLAUSIBLE_SHARE: Final = 0.2
 
 Role = Literal["shopper", "staff"]
 ClosedBy = Literal["exit", "time_out", "staff"]
@@ -201,3 +206,39 @@ class Basket:
     def held(self, sku: str) -> int:
         """Pieces of a product that are to be paid."""
         return sum(line.pieces for line in self.lines if line.sku == sku)
+
+    def kept_off(self, reviews: Sequence[Review]) -> dict[str, int]:
+        """Pieces by line that no receipt charges while a person looks whether they were put back.
+
+        Of what it may have been, likeliest first, and of what had been taken by then, newest first.
+
+        Args:
+            reviews: Open reviews that may concern the session.
+        """
+        kept: Counter[str] = Counter()
+        for back in (each for each in reviews if each.event.kind == "put_back"):
+            left = back.quantity
+            for sku in plausible_skus(back.event):
+                for line in reversed(self.lines):
+                    if line.sku == sku and line.event.started_at_s < back.event.ended_at_s:
+                        pieces = min(left, line.pieces - kept[line.line_id])
+                        kept[line.line_id] += pieces
+                        left -= pieces
+        return dict(+kept)
+
+
+def possible_skus(event: InteractionEvent) -> tuple[str, ...]:
+    """Products that an event may have been about, likeliest first."""
+    if event.outcome == "accept" and event.sku is not None:
+        return (event.sku,)
+    named = [event.sku] if event.sku is not None else []
+    return tuple(dict.fromkeys([*named, *(each.sku for each in event.candidates)]))
+
+
+def plausible_skus(event: InteractionEvent) -> tuple[str, ...]:
+    """Products it may well have been about, likeliest first."""
+    skus = possible_skus(event)
+    if event.outcome == "accept":
+        return skus
+    shares = {each.sku: each.share for each in event.candidates}
+    return tuple(sku for sku in skus if sku == event.sku or shares[sku] >= _PLAUSIBLE_SHARE)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import Final
 
-from edge.checkout.basket import ReviewWhy
+from edge.checkout.basket import ReviewWhy, possible_skus
 from edge.checkout.entries import (
     Entry,
     LineCharged,
@@ -20,9 +19,6 @@ from edge.checkout.entries import (
 )
 from edge.checkout.shop import Shop
 from edge.events import InteractionEvent
-
-# Below this share a candidate does not speak for a product, held or not.
-_PLAUSIBLE_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class Case:
     @property
     def skus(self) -> tuple[str, ...]:
         """Products it may have been about, likeliest first."""
-        return _skus(self.event)
+        return possible_skus(self.event)
 
     def charged(
         self, line_id: str, sku: str, quantity: int, reason: str, session: str | None = None
@@ -139,19 +135,3 @@ class Case:
             sessions=self.sessions if sessions is None else sessions,
             reason=reason,
         )
-
-
-def plausible_skus(event: InteractionEvent) -> tuple[str, ...]:
-    """Products it may well have been about, likeliest first."""
-    skus = _skus(event)
-    if event.outcome == "accept":
-        return skus
-    shares = {each.sku: each.share for each in event.candidates}
-    return tuple(sku for sku in skus if sku == event.sku or shares[sku] >= _PLAUSIBLE_SHARE)
-
-
-def _skus(event: InteractionEvent) -> tuple[str, ...]:
-    if event.outcome == "accept" and event.sku is not None:
-        return (event.sku,)
-    named = [event.sku] if event.sku is not None else []
-    return tuple(dict.fromkeys([*named, *(each.sku for each in event.candidates)]))

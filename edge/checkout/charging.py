@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from edge.checkout.basket import Attribution, Basket, Review, ReviewWhy
-from edge.checkout.case import Case, plausible_skus
+from edge.checkout.basket import Attribution, Basket, Review, ReviewWhy, plausible_skus
+from edge.checkout.case import Case
 from edge.checkout.entries import Entry, InteractionRecorded
 from edge.checkout.putting_back import BY_RULE, like_what_they_hold, put_back
 from edge.checkout.shop import Shop

@@ -93,19 +93,17 @@ def _undone(
     review: Review, verdict: Verdict, shop: Shop, at: Moment
 ) -> tuple[Verdict, tuple[Entry, ...]]:
     """What is left to charge of a verdict, and what was charged before it and is not so."""
-    entries = []
-    for line in (each for name in review.sessions for each in shop.baskets[name].lines):
-        if line.event.event_id != review.event.event_id:
-            continue
-        right = 0
-        if (line.sku, line.session_id) == (verdict.sku, _session_of(verdict, shop)):
-            right = min(line.quantity, verdict.quantity)
-            more = verdict.quantity - right
-            verdict = replace(verdict, quantity=more, sku=verdict.sku if more else None)
-        wrong = min(line.quantity - right, line.pieces)
-        if wrong:
-            entries.append(_release_of(line, wrong, review, verdict, at))
-    return verdict, tuple(entries)
+    lines = (each for name in review.sessions for each in shop.baskets[name].lines)
+    line = next((each for each in lines if each.event.event_id == review.event.event_id), None)
+    if line is None:
+        return verdict, ()
+    right = 0
+    if (line.sku, line.session_id) == (verdict.sku, _session_of(verdict, shop)):
+        right = min(line.quantity, verdict.quantity)
+    more = verdict.quantity - right
+    left = replace(verdict, quantity=more, sku=verdict.sku if more else None)
+    wrong = min(line.quantity - right, line.pieces)
+    return left, (_release_of(line, wrong, review, verdict, at),) if wrong else ()
 
 
 def _session_of(verdict: Verdict, shop: Shop) -> str | None:

@@ -47,7 +47,6 @@ from edge.checkout.entries import (
 from edge.checkout.handoff import basket_announcement, receipt_announcement, till_messages
 from edge.checkout.ledger import Ledger
 from edge.checkout.message import OutgoingMessage, Receiver
-from edge.checkout.putting_back import kept_off
 from edge.checkout.receipt import Receipt, Terms, check_prices, make_receipt
 from edge.checkout.remembering import remembered
 from edge.checkout.shop import Shop, fold
@@ -354,15 +353,13 @@ class Desk:
     def _receipt_of(
         self, shop: Shop, basket: Basket, previous: Receipt | None, at: Moment | None = None
     ) -> Receipt:
-        reviews = shop.open_reviews(basket.session_id)
         return make_receipt(
             basket,
-            reviews,
+            shop.open_reviews(basket.session_id),
             self._products,
             self._terms,
             issued_at_s=(at or basket.opened_at).wall_time_s,
             previous=previous,
-            kept_off=kept_off(basket, reviews),
         )
 
     def _outgoing(

@@ -1,4 +1,4 @@
-"""What a put-back means: whose it was, of what, and what no receipt charges meanwhile. Pure.
+"""What a put-back means: whose it was, and of what. Pure.
 
 A put-back adds something to what the cameras say: only what a session holds can come back from it.
 So where one session alone can hold the product, or a session can hold one of the candidates alone,
@@ -7,18 +7,16 @@ back what they can only have from a take that several may have done, did take it
 back and nobody can hold goes to review and never makes a line negative; where staff stood
 beside them it was restocked, as no receipt depends on it; where it was unsure in the first place
 and they hold nothing like it, they brought it along. What is told to be none of the shop's is asked
-about where they hold what it is like at all. What may have come back is on no receipt until a
-person has looked.
+about where they hold what it is like at all.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from edge.checkout.basket import Basket, Review, ReviewWhy
-from edge.checkout.case import Case, plausible_skus
+from edge.checkout.basket import Review, ReviewWhy, plausible_skus
+from edge.checkout.case import Case
 from edge.checkout.entries import Entry
 from edge.checkout.shop import Shop
 
@@ -42,27 +40,6 @@ def is_nobodys(review: Review, shop: Shop) -> bool:
     return review.why in _OF_NO_LINE and not any(
         _can_hold(shop, session, event.sku) for session in shop.baskets
     )
-
-
-def kept_off(basket: Basket, reviews: Sequence[Review]) -> dict[str, int]:
-    """Pieces by line that no receipt charges while a person looks whether they were put back.
-
-    Of what it may have been, likeliest first, and of what had been taken by then, newest first.
-
-    Args:
-        basket: The session.
-        reviews: Open reviews that may concern it.
-    """
-    kept: Counter[str] = Counter()
-    for back in (each for each in reviews if each.event.kind == "put_back"):
-        left = back.quantity
-        for sku in plausible_skus(back.event):
-            for line in reversed(basket.lines):
-                if line.sku == sku and line.event.started_at_s < back.event.ended_at_s:
-                    pieces = min(left, line.pieces - kept[line.line_id])
-                    kept[line.line_id] += pieces
-                    left -= pieces
-    return dict(+kept)
 
 
 def put_back(case: Case) -> tuple[Entry, ...]:

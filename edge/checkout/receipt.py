@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
 from itertools import groupby
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -246,25 +245,24 @@ def make_receipt(
     *,
     issued_at_s: float,
     previous: Receipt | None = None,
-    kept_off: Mapping[str, int] = MappingProxyType({}),
 ) -> Receipt:
     """The receipt of a closed session.
 
     Args:
         basket: The session.
-        reviews: Open reviews that may concern it.
+        reviews: Open reviews that may concern it; what may have been put back by them is not
+            charged so far.
         products: The catalogue by SKU; ``check_prices`` has passed it.
         terms: What the shop charges by.
         issued_at_s: Wall time of issue.
         previous: The version that this one corrects; what it charged is charged at its prices
             and terms, whatever the catalogue says by now.
-        kept_off: Pieces by line that may have been put back and are not charged so far.
 
     Raises:
         PriceError: A product in the basket is not in the catalogue or has no price.
     """
     terms = previous.terms if previous else terms
-    lines = _lines(_to_pay(basket, kept_off), products, terms, previous)
+    lines = _lines(_to_pay(basket, reviews), products, terms, previous)
     taxes = _taxes(lines, terms)
     version = previous.version + 1 if previous else 1
     closed_at = basket.closed_at or basket.opened_at
@@ -285,8 +283,9 @@ def make_receipt(
     )
 
 
-def _to_pay(basket: Basket, kept_off: Mapping[str, int]) -> list[tuple[Line, int]]:
+def _to_pay(basket: Basket, reviews: Sequence[Review]) -> list[tuple[Line, int]]:
     """Lines with the pieces of each that are to be paid."""
+    kept_off = basket.kept_off(reviews)
     left = [(line, line.pieces - kept_off.get(line.line_id, 0)) for line in basket.lines]
     return [(line, pieces) for line, pieces in left if pieces > 0]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge.checkout.basket import Line
-from edge.checkout.putting_back import kept_off
 from edge.checkout.shop import Shop
 from edge.events import InteractionEvent
 from edge.score.matchup import Matchup, direction
@@ -126,7 +125,7 @@ class _Search:
             return
         basket = self.shop.baskets[self.session]
         for review in self.shop.open_reviews(self.session):
-            for line_id, pieces in kept_off(basket, [review]).items():
+            for line_id, pieces in basket.kept_off([review]).items():
                 if self.shop.line(line_id).sku == self.sku:
                     reason = f"{pieces} kept off: in review whether put back, {review.why}"
                     yield _cause(reason, review.event, review.reason)

@@ -8,7 +8,7 @@ from edge.checkout.basket import Attribution
 from edge.checkout.correcting import Verdict
 from edge.checkout.desk import Desk
 from edge.checkout.entries import Entry
-from edge.checkout.putting_back import BY_RULE, kept_off
+from edge.checkout.putting_back import BY_RULE
 from edge.errors import CheckoutError, LedgerConflictError
 from edge.events import InteractionEvent
 from tests.edge.checkout.shopping import OPENED_AT_S, event, moment
@@ -146,10 +146,10 @@ def test_no_more_is_kept_off_a_receipt_than_may_have_come_back(desk: Desk) -> No
     for number in (5, 6, 7):
         record(desk, event(f"e{number}", "put_back", at_s=20), EITHER)
     basket, reviews = desk.shop.baskets["anna"], desk.shop.open_reviews("anna")
-    assert kept_off(basket, reviews[:1]) == {"e2": 1}
-    assert kept_off(basket, reviews) == {"e1": 1, "e2": 1}
-    assert kept_off(desk.shop.baskets["ben"], reviews) == {"e4": 1}
-    assert kept_off(basket, ()) == {}
+    assert basket.kept_off(reviews[:1]) == {"e2": 1}
+    assert basket.kept_off(reviews) == {"e1": 1, "e2": 1}
+    assert desk.shop.baskets["ben"].kept_off(reviews) == {"e4": 1}
+    assert basket.kept_off(()) == {}
 
 
 def test_an_object_that_the_shop_does_not_sell_is_recorded_and_nothing_else(desk: Desk) -> None:
